@@ -1,0 +1,46 @@
+# make test       set up and run the tests
+# make forecast   set up, train on Seattle's daily temperatures, backtest, forecast the next 30 days
+# make check      linters, types, the contract between rooms, the documentation
+# make clean      remove what the others made
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+OUT ?= out
+
+# One thread a worker: two workers of one thread each beat one worker of two on small networks.
+test check: export OMP_NUM_THREADS = 1
+test check: export MKL_NUM_THREADS = 1
+
+.PHONY: test forecast check clean
+.DELETE_ON_ERROR:
+
+test: $(INSTALLED)
+	$(BIN)/python -m pytest -n 2 -rs -m "not slow and not data" --doctest-modules tests src
+
+check: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy --strict src
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/python -m pytest -q -rs tests/test_docs.py
+
+forecast: $(INSTALLED)
+	@mkdir -p $(OUT)
+	$(BIN)/ensue train forecast $(SEATTLE) -o $(OUT)/seattle.ensue --horizon 30
+	$(BIN)/ensue backtest $(SEATTLE) -m $(OUT)/seattle.ensue --windows 8
+	$(BIN)/ensue forecast $(SEATTLE) -m $(OUT)/seattle.ensue --horizon 30 --levels 80,95 \
+	    --out $(OUT)/forecast.csv --plot $(OUT)/forecast.html
+	@echo "Look at $(OUT)/forecast.html; the numbers are in $(OUT)/forecast.csv, the model in $(OUT)/seattle.ensue."
+
+# The stamp makes setting up a matter of once: it is newer than the two files that say what is needed.
+$(INSTALLED): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Ensue needs Python 3.11 or newer, and $(PYTHON) is " + sys.version.split()[0] + ": try make PYTHON=python3.12, for example.")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input -c constraints.txt -e '.[dev]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) $(OUT) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

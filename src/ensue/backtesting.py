@@ -1,0 +1,88 @@
+"""Backtests of a forecaster: train on what lies before the first origin, forecast at each, score beside baselines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ensue import baselines
+from ensue.data.series import Panel
+from ensue.errors import DataError, UsageError
+from ensue.evaluation import Backtest, cutoffs, forecast_table, histories, score_forecasts, training_scales
+from ensue.reports import Progress
+from ensue.runtime.frames import band_columns
+from ensue.tasks.forecasting import levels_between
+
+if TYPE_CHECKING:
+    from ensue.estimators import Forecaster
+
+
+def backtest(
+    forecaster: Forecaster,
+    df: Any,
+    windows: int,
+    levels: tuple[float, ...],
+    rivals: tuple[str, ...],
+    refit: bool,
+    progress: Callable[[Progress], None] | None,
+) -> Backtest:
+    """See `Forecaster.backtest`."""
+    if windows < 1:
+        raise UsageError(f"windows is {windows}, expected 1 or more: give --windows 8, for example.")
+    panel, findings = forecaster._panel_to_score(df)
+    horizon = forecaster._train.horizon
+    panel, left_out = _long_enough(panel, horizon, windows, refit)
+    if refit:
+        forecaster = forecaster._refitted(panel.cut(windows * horizon), progress)
+    else:
+        _refuse_seen(forecaster, panel, horizon, windows)
+    predictor = forecaster._fitted()
+    task = predictor.task
+    quantiles = predictor.backtest(panel, horizon, windows, step=horizon)
+    wanted = levels_between(task.levels, levels)
+    blocks = quantiles.reshape(-1, horizon, len(task.levels))  # series*windows x horizon x level
+    origins = cutoffs(panel, horizon, windows)
+    past = histories(panel, origins)
+    columns = band_columns(blocks, task.levels, wanted)
+    columns |= baselines.forecast_panel(past, task.season, horizon, levels)
+    notes: tuple[str, ...] = ()
+    if rivals:
+        more, notes = baselines.statistical(past, rivals, horizon=horizon, season=task.season, levels=levels)
+        columns |= more
+    table = forecast_table(panel, origins, horizon, columns)
+    scored = score_forecasts(table, training_scales(panel, origins, task.season), season=task.season)
+    return replace(scored, findings=(*findings, *left_out, *scored.findings, *notes))
+
+
+def _long_enough(panel: Panel, horizon: int, windows: int, refit: bool) -> tuple[Panel, tuple[str, ...]]:
+    """The series that reach over all windows with something before them, and a word on the others."""
+    before = 2 * horizon + 4 if refit else 2
+    needed = windows * horizon + before
+    able = np.flatnonzero(panel.history >= needed)
+    if able.size == 0:
+        longest = int(np.argmax(panel.history))
+        raise DataError(
+            f"The longest series '{panel.ids[longest]}' has {panel.history[longest]} rows, and {windows} windows of "
+            f"{horizon} steps need {needed}: give fewer windows or more history."
+        )
+    if able.size == len(panel):
+        return panel, ()
+    short = [name for name, rows in zip(panel.ids, panel.history, strict=True) if rows < needed]
+    more = f" and {len(short) - 5} more" if len(short) > 5 else ""
+    names = ", ".join(f"'{name}'" for name in short[:5])
+    return panel.select(able), (f"{len(short)} series shorter than {needed} rows left out: {names}{more}.",)
+
+
+def _refuse_seen(forecaster: Forecaster, panel: Panel, horizon: int, windows: int) -> None:
+    """Raise `UsageError` where a window holds values that the network was trained on."""
+    for name, offset, history in zip(panel.ids, panel.offsets, panel.history, strict=False):
+        first = panel.times[offset + history - windows * horizon]
+        end = forecaster._ends.get(name)
+        if end is not None and first <= end:
+            raise UsageError(
+                f"The model was trained on series '{name}' up to {end}, and the first window begins at {first}: "
+                "its score would be of values it has seen; backtest with refit, or on later rows."
+            )

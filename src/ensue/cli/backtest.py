@@ -1,0 +1,69 @@
+"""`ensue backtest`: how good the forecasts would have been, beside seasonal naive."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ensue.cli.console import Voice
+from ensue.cli.options import Data, Json, Levels, Model, Plot, names
+from ensue.cli.options import levels as parse_levels
+from ensue.cli.pictures import check_picture_path
+from ensue.cli.results import check_table_path, print_json, print_line, print_scores, write_table
+
+if TYPE_CHECKING:
+    from ensue.evaluation import Backtest
+
+
+def backtest(
+    ctx: typer.Context,
+    data: Data,
+    model: Model,
+    windows: Annotated[int, typer.Option("--windows", help="Rolling origins, one horizon apart.")] = 8,
+    levels: Levels = "80,95",
+    baselines: Annotated[
+        str | None, typer.Option("--baselines", metavar="ets,theta", help="Classical models to put beside.")
+    ] = None,
+    refit: Annotated[
+        bool,
+        typer.Option(
+            "--refit/--no-refit", help="Train anew on what precedes the windows, or use the weights as they are."
+        ),
+    ] = True,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Table of all forecasts: .csv, .parquet or .jsonl.")
+    ] = None,
+    plot: Plot = None,
+    json: Json = False,
+) -> None:
+    """Backtest a model over the last windows of a table, beside seasonal naive."""
+    voice: Voice = ctx.obj
+    percentages = parse_levels(levels)
+    check_table_path(out)
+    check_picture_path(plot)
+
+    from ensue.estimators import load
+
+    result = load(model).backtest(
+        data, windows=windows, levels=percentages, baselines=names(baselines) or (), refit=refit
+    )
+    voice.findings(result.findings)
+    if out is not None:
+        write_table(result.forecasts, out)
+        voice.say(f"The forecasts of all windows are in {out}.")
+    _print(result, json)
+    if plot is not None:
+        from ensue import plotting
+
+        draw(lambda: plotting.backtest_chart(result), plot, voice)
+
+
+def _print(result: Backtest, as_json: bool) -> None:
+    if as_json:
+        tables = {"scores": result.scores.to_dicts(), "by_step": result.by_step.to_dicts()}
+        print_json({"sentence": result.sentence} | tables | {"findings": result.findings})
+        return
+    print_scores(result.scores)
+    print_line(result.sentence)

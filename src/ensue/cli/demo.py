@@ -1,0 +1,37 @@
+"""`ensue demo`: small things to watch."""
+
+from __future__ import annotations
+
+import typer
+
+from ensue.cli.console import Voice, duration
+from ensue.cli.options import Json
+from ensue.cli.results import print_json, print_line
+
+app = typer.Typer(no_args_is_help=True, help="Small things to watch.")
+
+
+@app.callback()
+def demo() -> None:
+    """Small things to watch."""
+
+
+@app.command("sine")
+def sine(ctx: typer.Context, json: Json = False) -> None:
+    """Learn a sine wave in seconds, then go on 200 steps with closed eyes."""
+    voice: Voice = ctx.obj
+
+    from ensue.demo import learn_sine
+
+    with voice.progress(lambda: ()) as progress:
+        result = learn_sine(progress=progress)
+    if json:
+        print_json(result.scores())
+        return
+    print_line(result.picture())
+    print_line(f"Trained {result.steps} steps in {duration(result.seconds)}.")
+    print_line(f"Next step: RMSE {result.next_step_rmse:.3%} of the amplitude.")
+    print_line(
+        f"{result.horizon} steps with closed eyes: RMSE {result.closed_eyes_rmse:.2%}, "
+        f"largest error {result.closed_eyes_largest:.2%} of the amplitude."
+    )

@@ -1,0 +1,68 @@
+"""Arguments and options that several verbs share, and how their text becomes values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+
+from ensue.errors import UsageError
+
+Data = Annotated[
+    str, typer.Argument(metavar="DATA", help="Table of series: CSV, Parquet or JSON lines; - reads stdin.")
+]
+Model = Annotated[Path, typer.Option("--model", "-m", metavar="MODEL", help="Model file that ensue train wrote.")]
+Levels = Annotated[str, typer.Option("--levels", metavar="80,95", help="Prediction intervals, in percent.")]
+Plot = Annotated[
+    str | None,
+    typer.Option("--plot", metavar="FILE", help="Draw to .html, .png or .svg; - draws in the terminal."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object for programs.")]
+
+_Value = TypeVar("_Value")
+
+
+def names(text: str | None) -> tuple[str, ...] | None:
+    """Comma-separated names.
+
+    >>> names("rain, wind")
+    ('rain', 'wind')
+    """
+    return None if text is None else tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def season(text: str | None) -> tuple[int, ...] | None:
+    """Season lengths; the word none means that there is no season.
+
+    >>> season("24,168"), season("none")
+    ((24, 168), ())
+    """
+    if text is not None and text.strip().lower() == "none":
+        return ()
+    return _numbers(text, int, "--season", "lengths in steps such as 24,168, or none")
+
+
+def levels(text: str) -> tuple[float, ...]:
+    """Interval levels in percent, whole numbers kept whole.
+
+    >>> levels("80,97.5")
+    (80, 97.5)
+    """
+    return _numbers(text, _whole_if_possible, "--levels", "percentages such as 80,95") or ()
+
+
+def _whole_if_possible(text: str) -> float:
+    number = float(text)
+    return int(number) if number.is_integer() else number
+
+
+def _numbers(text: str | None, kind: Callable[[str], _Value], option: str, expected: str) -> tuple[_Value, ...] | None:
+    parts = names(text)
+    if parts is None:
+        return None
+    try:
+        return tuple(kind(part) for part in parts)
+    except ValueError as error:
+        raise UsageError(f"{option} is '{text}', expected {expected}.") from error

@@ -1,0 +1,105 @@
+"""Results: lines, JSON and tables on stdout or in files, and pictures."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from ensue.errors import UsageError
+from ensue.storage import write_atomically
+
+if TYPE_CHECKING:
+    import polars
+
+TABLE_KINDS = (".csv", ".parquet", ".jsonl")
+"""Endings a table can be written under."""
+
+
+def print_line(text: str = "") -> None:
+    """A line of the result."""
+    print(text)  # noqa: T201
+
+
+def print_json(value: Mapping[str, Any]) -> None:
+    """One JSON object on stdout; what is not a number becomes null, a time stamp ISO text.
+
+    >>> print_json({"coverage": float("nan"), "levels": (80, 95)})
+    {"coverage": null, "levels": [80, 95]}
+    """
+    print_line(json.dumps(plain(value), allow_nan=False, ensure_ascii=False))
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON knows it.
+
+    >>> import numpy as np
+    >>> plain({"ends": np.array([1.5, np.inf])})
+    {'ends': [1.5, None]}
+    """
+    if isinstance(value, Mapping):
+        return {str(key): plain(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(each) for each in value]
+    if hasattr(value, "tolist"):  # a NumPy array or number
+        return plain(value.tolist())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if value is None or isinstance(value, (str, int)):
+        return value
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)
+
+
+def print_table(table: polars.DataFrame) -> None:
+    """A table as CSV on stdout."""
+    sys.stdout.write(table.write_csv())
+
+
+def check_table_path(path: Path | None) -> None:
+    """Refuse an ending no table can be written under, before any work is done."""
+    if path is not None and path.suffix.lower() not in TABLE_KINDS:
+        raise UsageError(f"--out is '{path}', expected a file that ends in .csv, .parquet or .jsonl.")
+
+
+def write_table(table: polars.DataFrame, path: Path) -> None:
+    """Write a table as its ending says, whole or not at all.
+
+    Raises UsageError for another ending than .csv, .parquet or .jsonl, StorageError where it cannot be written.
+    """
+    check_table_path(path)
+    writers: dict[str, Callable[[BinaryIO], object]] = {
+        ".csv": table.write_csv,
+        ".parquet": table.write_parquet,
+        ".jsonl": table.write_ndjson,
+    }
+    write_atomically(path, writers[path.suffix.lower()])
+
+
+def print_scores(scores: polars.DataFrame) -> None:
+    """A table of scores, a row a model, for people: `--json` has every digit."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    shown = [name for name in scores.columns if not name.startswith("width") and name not in ("scored", "skipped")]
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in shown:
+        table.add_column(_heading(name), justify="left" if name == "model" else "right", no_wrap=True)
+    for row in scores.select(shown).iter_rows(named=True):
+        table.add_row(*(_cell(name, value) for name, value in row.items()))
+    Console(file=sys.stdout, width=None if sys.stdout.isatty() else 120, highlight=False).print(table)
+
+
+def _heading(name: str) -> str:
+    return f"in {name.removeprefix('coverage-')} %" if name.startswith("coverage-") else name
+
+
+def _cell(name: str, value: Any) -> str:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return "-"
+    if name == "skill" or name.startswith("coverage"):
+        return f"{value:.1%}"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

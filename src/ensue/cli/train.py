@@ -1,0 +1,202 @@
+"""`ensue train forecast`: a table of series in, a model file out."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ensue.cli.console import Voice, duration
+from ensue.cli.options import Data, Json, names, season
+from ensue.cli.results import print_json, print_line
+from ensue.config import PRESETS, DataOptions, TrainOptions, load_config
+from ensue.errors import StorageError, UsageError
+
+if TYPE_CHECKING:
+    from ensue.estimators import Forecaster
+
+app = typer.Typer(no_args_is_help=True, help="Train a model for a task.")
+
+COLUMNS = "Columns and time"
+TRAINING = "Training"
+
+
+@app.callback()
+def task() -> None:
+    """Train a model for a task."""
+
+
+@app.command("forecast")
+def forecast(
+    ctx: typer.Context,
+    data: Data,
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="MODEL", help="Model file to write.")],
+    horizon: Annotated[int | None, typer.Option("--horizon", help="Steps ahead to train for; 30 unless given.")] = None,
+    target: Annotated[
+        str | None, typer.Option("--target", metavar="NAME", help="Column to forecast.", rich_help_panel=COLUMNS)
+    ] = None,
+    time: Annotated[
+        str | None,
+        typer.Option("--time", metavar="NAME", help="Column of time stamps or positions.", rich_help_panel=COLUMNS),
+    ] = None,
+    id: Annotated[
+        str | None,
+        typer.Option("--id", metavar="NAME", help="Column that tells series apart.", rich_help_panel=COLUMNS),
+    ] = None,
+    past: Annotated[
+        str | None,
+        typer.Option("--past", metavar="A,B", help="Covariates known only up to now.", rich_help_panel=COLUMNS),
+    ] = None,
+    future: Annotated[
+        str | None,
+        typer.Option("--future", metavar="A,B", help="Covariates known ahead of time.", rich_help_panel=COLUMNS),
+    ] = None,
+    static: Annotated[
+        str | None,
+        typer.Option("--static", metavar="A,B", help="Covariates that never change.", rich_help_panel=COLUMNS),
+    ] = None,
+    freq: Annotated[
+        str | None,
+        typer.Option("--freq", metavar="NAME", help="Spacing: hour, 30min, day, month.", rich_help_panel=COLUMNS),
+    ] = None,
+    season_lengths: Annotated[
+        str | None,
+        typer.Option("--season", metavar="24,168", help="Season lengths in steps, or none.", rich_help_panel=COLUMNS),
+    ] = None,
+    duplicates: Annotated[
+        str | None,
+        typer.Option(
+            "--duplicates",
+            metavar="error|first|mean",
+            help="Rows with the same id and time; an error unless given.",
+            rich_help_panel=COLUMNS,
+        ),
+    ] = None,
+    holidays: Annotated[
+        str | None,
+        typer.Option("--holidays", metavar="US", help="Country of public holidays.", rich_help_panel=COLUMNS),
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", metavar="FILE.toml", help="Options from a file; flags come first."),
+    ] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            "--preset",
+            metavar="|".join(PRESETS),
+            help="How much to train.",
+            rich_help_panel=TRAINING,
+        ),
+    ] = None,
+    device: Annotated[
+        str | None,
+        typer.Option(
+            "--device", metavar="auto|cpu|cuda|mps", help="Where to train; auto unless given.", rich_help_panel=TRAINING
+        ),
+    ] = None,
+    threads: Annotated[
+        int | None, typer.Option("--threads", help="Processor threads.", rich_help_panel=TRAINING)
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option("--steps", help="Training steps at most.", rich_help_panel=TRAINING)
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option("--seed", help="Seed of everything random; 0 unless given.", rich_help_panel=TRAINING)
+    ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume", help="Go on from the checkpoint of a training that stopped.", rich_help_panel=TRAINING
+        ),
+    ] = False,
+    start_from: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="MODEL", help="Begin with this model's weights.", rich_help_panel=TRAINING),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Train a forecaster on a table of series.
+
+    What is not said is found in the data: separator, time column, target, frequency, seasons.
+    Ctrl-C keeps the best so far.
+    """
+    voice: Voice = ctx.obj
+    data_options, train_options = load_config(config) if config is not None else (DataOptions(), TrainOptions())
+    data_options = replace(
+        data_options,
+        **_given(
+            target=target,
+            time=time,
+            id=id,
+            past=names(past),
+            future=names(future),
+            static=names(static),
+            freq=freq,
+            season=season(season_lengths),
+            duplicates=duplicates,
+            holidays=holidays,
+        ),
+    )
+    train_options = replace(
+        train_options,
+        **_given(horizon=horizon, preset=preset, device=device, threads=threads, steps=steps, seed=seed),
+    )
+    _check_output(output)
+    checkpoint = output.with_name(output.name + ".checkpoint")
+    _check_beginning(checkpoint, resume, start_from)
+    if checkpoint.exists() and not resume:
+        voice.say(f"- {checkpoint} of an earlier training is replaced: --resume would go on from it.")
+
+    from ensue.estimators import Forecaster
+
+    forecaster = Forecaster.from_options(data_options, train_options)
+    with voice.progress(lambda: getattr(forecaster, "findings_", ())) as progress:
+        forecaster.fit(data, checkpoint=checkpoint, resume=resume, start_from=start_from, progress=progress)
+    voice.findings(forecaster.findings_)
+    forecaster.save(output)
+    _report(forecaster, output, json)
+    if forecaster.report_.stopped == "interrupted":
+        voice.say(f"Interrupted: {output} has the best so far; the same command with --resume goes on.")
+        raise typer.Exit(130)
+    checkpoint.unlink(missing_ok=True)
+
+
+def _given(**flags: Any) -> dict[str, Any]:
+    """The flags that were given: a flag wins over the configuration file, silence does not."""
+    return {name: value for name, value in flags.items() if value is not None}
+
+
+def _check_output(output: Path) -> None:
+    """Refuse before training what would fail after it."""
+    folder = output.parent
+    if output.is_dir():
+        raise UsageError(f"-o {output} is a folder, expected a file: give -o {output / 'model.ensue'}, for example.")
+    if not folder.is_dir():
+        raise StorageError(f"The folder {folder} for -o does not exist: make it first.")
+    if not os.access(folder, os.W_OK):
+        raise StorageError(f"The folder {folder} for -o cannot be written to: choose another one.")
+
+
+def _check_beginning(checkpoint: Path, resume: bool, start_from: Path | None) -> None:
+    if resume and start_from is not None:
+        raise UsageError("--resume and --from were both given, expected one: --resume goes on, --from begins anew.")
+    if resume and not checkpoint.exists():
+        raise UsageError(f"There is no checkpoint {checkpoint} to go on from: train without --resume.")
+
+
+def _report(forecaster: Forecaster, output: Path, as_json: bool) -> None:
+    report = forecaster.report_
+    if as_json:
+        fields = ("steps", "seconds", "stopped", "validation", "baseline", "best_step")
+        print_json({"model": str(output)} | {name: getattr(report, name) for name in fields})
+        return
+    print_line(f"{output}: {report.steps} steps in {duration(report.seconds)}; stopped: {report.stopped}.")
+    if report.validation < report.baseline:
+        better = f"{1 - report.validation / report.baseline:.0%} better"
+    else:
+        better = "no better: seasonal naive is the forecast to use"
+    print_line(f"Validation {report.validation:.3g}, seasonal naive {report.baseline:.3g}: {better}.")

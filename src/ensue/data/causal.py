@@ -1,0 +1,268 @@
+"""What a forecaster may know at each step: values scaled by the past alone, seasons remembered, gaps kept as gaps.
+
+Everything that is said *at* step t is computed from steps before t. A missing or hidden value changes nothing but the age
+of what was last seen, so the same code reads history, crosses a gap and walks into the future with its eyes closed. The
+reading is block-wise: any split of a sequence into blocks, the state handed on, gives the same numbers.
+
+Letters: `batch` sequences side by side, `time` steps of a block, `season` the steps of one season.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+_BLOCK = 256
+"""Steps smoothed by one matrix product; longer blocks are walked in pieces of this size."""
+_PHASE_MEMORY = 2.5
+"""Cycles the mean of one phase looks back over: a new cycle gets a weight of at least 1 / 2.5."""
+_FAST_HALF_LIFE = 4.0
+"""Steps after which the fast level has forgotten half."""
+_FEATURES = 8
+_FEATURES_PER_SEASON = 6
+_ANCHORS = 3
+_ANCHORS_PER_SEASON = 3
+
+
+class Smoothed(NamedTuple):
+    """An exponentially weighted mean as two sums, so that a gap leaves their ratio alone."""
+
+    total: Floats  # batch
+    weight: Floats  # batch
+
+
+@dataclass(frozen=True)
+class PhaseMemory:
+    """What each phase of one season last was, and its running mean over recent cycles."""
+
+    last: Floats  # batch season
+    mean: Floats  # batch season
+    count: Floats  # batch season
+    surprise: Smoothed
+    error: Smoothed
+    latest_surprise: Floats  # batch
+
+
+@dataclass(frozen=True)
+class CausalState:
+    """All that is carried from one block to the next."""
+
+    steps: int
+    level: Smoothed
+    spread: Smoothed
+    fast: Smoothed
+    jump: Smoothed
+    last: Floats  # batch
+    previous: Floats  # batch
+    previous_seen: Floats  # batch
+    age: Floats  # batch
+    count: Floats  # batch
+    phases: tuple[PhaseMemory, ...]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A block as the network sees it, and what turns its answers back into the data's own units.
+
+    `value = normalised * spread + center`; `ready` says where enough was seen for that to mean anything.
+    """
+
+    features: Floats  # batch time features
+    anchors: Floats  # batch time anchors
+    center: Floats  # batch time
+    spread: Floats  # batch time
+    ready: Bools  # batch time
+
+
+@dataclass(frozen=True)
+class CausalReader:
+    """Reads sequences causally: `reader.read(values, seen, state) -> (Reading, state)`.
+
+    Args:
+        seasons: season lengths in steps, each 2 or more.
+        half_life: steps after which level and spread have forgotten half.
+
+    >>> reader = CausalReader(seasons=(2,), half_life=8.0)
+    >>> values = np.array([[1.0, 2.0, 1.0, 2.0, 1.0]])
+    >>> reading, state = reader.read(values, np.ones_like(values, dtype=bool), reader.start(batch=1))
+    >>> reading.features.shape, state.steps
+    ((1, 5, 14), 5)
+    """
+
+    seasons: tuple[int, ...]
+    half_life: float
+
+    @property
+    def feature_count(self) -> int:
+        return _FEATURES + _FEATURES_PER_SEASON * len(self.seasons)
+
+    @property
+    def anchor_count(self) -> int:
+        return _ANCHORS + _ANCHORS_PER_SEASON * len(self.seasons)
+
+    def start(self, batch: int) -> CausalState:
+        """The state before anything was seen."""
+        zero = np.zeros(batch)
+        nothing = Smoothed(zero, zero)
+        phases = tuple(
+            PhaseMemory(*(np.zeros((batch, season)) for _ in range(3)), nothing, nothing, zero)
+            for season in self.seasons
+        )
+        return CausalState(0, nothing, nothing, nothing, nothing, zero, zero, zero, zero, zero, phases)
+
+    def read(self, values: Floats, seen: Bools, state: CausalState) -> tuple[Reading, CausalState]:
+        """Read one block.
+
+        Args:
+            values: `(batch, time)`; what stands where `seen` is False does not matter.
+            seen: `(batch, time)`, False where a value is missing, hidden or still to come.
+            state: from `start` or the block before.
+        """
+        observed = seen.astype(np.float64)
+        values = np.where(seen, values, 0.0)
+        slow, quick = 0.5 ** (1 / self.half_life), 0.5 ** (1 / _FAST_HALF_LIFE)
+
+        last, any_before, age, after = _last_seen(values, seen, state)
+        center, weight, level = smooth(values, observed, slow, state.level)
+        center = np.where(weight > 0, center, last)
+        spread, weight, deviation = smooth(np.abs(values - center), observed * any_before, slow, state.spread)
+        ready = weight > 1.5
+        fast, weight, fast_level = smooth(values, observed, quick, state.fast)
+        fast = np.where(weight > 0, fast, last)
+        jump, _, jumps = smooth(np.abs(values - last), observed * any_before, slow, state.jump)
+        # A series that has been constant so far still needs a unit to be measured in.
+        spread = np.maximum(spread, 1e-4 * np.abs(center) + 1e-9)
+
+        def unit(value: Floats) -> Floats:
+            return (value - center) / spread
+
+        before = _before(values, state.previous)
+        before_seen = _before(observed, state.previous_seen)
+        features = [
+            np.arcsinh(unit(before)) * before_seen,
+            before_seen,
+            np.arcsinh(unit(last)),
+            np.log1p(np.minimum(age, 2000.0)) / 4,
+            np.arcsinh(unit(fast)),
+            _log(jump / spread),
+            np.log(np.clip(np.abs(center) / spread, 1e-2, 1e4)) / 3,
+            np.log1p(_before(np.cumsum(observed, axis=1) + state.count[:, None], state.count)) / 5,
+        ]
+        anchors = [unit(last), unit(fast), np.zeros_like(center)]
+        phases = []
+        for season, memory in zip(self.seasons, state.phases, strict=True):
+            same_phase, phase_mean, known, memory = _read_phases(values, seen, memory, state.steps % season)
+            same_phase, phase_mean = np.where(known, same_phase, fast), np.where(known, phase_mean, fast)
+            gap = (values - same_phase) * observed * known
+            drift, _, surprise = smooth(gap, observed * known, quick, memory.surprise)
+            error, weight, errors = smooth(np.abs(gap), observed * known, slow, memory.error)
+            error = np.where(weight > 0, error, spread)
+            features += [
+                np.arcsinh(unit(same_phase)),
+                known.astype(np.float64),
+                np.arcsinh(unit(phase_mean)),
+                np.arcsinh(_before(gap, memory.latest_surprise) / spread),
+                _log(error / spread),
+                np.arcsinh(drift / spread),
+            ]
+            anchors += [unit(same_phase), unit(phase_mean), unit(same_phase + drift)]
+            phases.append(replace(memory, surprise=surprise, error=errors, latest_surprise=gap[:, -1]))
+
+        new_state = replace(
+            after,
+            level=level,
+            spread=deviation,
+            fast=fast_level,
+            jump=jumps,
+            previous=values[:, -1],
+            previous_seen=observed[:, -1],
+            count=state.count + observed.sum(axis=1),
+            phases=tuple(phases),
+        )
+        # features: batch x time x feature
+        return Reading(np.stack(features, -1), np.stack(anchors, -1), center, spread, ready), new_state
+
+
+def smooth(values: Floats, weights: Floats, decay: float, start: Smoothed) -> tuple[Floats, Floats, Smoothed]:
+    """Exponentially weighted means *before* each step, their weights, and the sums after the last step.
+
+    A weight of zero decays both sums alike and leaves the mean as it was.
+    """
+    batch, steps = values.shape
+    totals, sums = np.empty((batch, steps + 1)), np.empty((batch, steps + 1))
+    totals[:, 0], sums[:, 0] = start
+    for begin in range(0, steps, _BLOCK):
+        end = min(begin + _BLOCK, steps)
+        kernel, fading = _decay_kernel(end - begin, decay)
+        piece = weights[:, begin:end]
+        totals[:, begin + 1 : end + 1] = (values[:, begin:end] * piece) @ kernel + totals[:, begin, None] * fading
+        sums[:, begin + 1 : end + 1] = piece @ kernel + sums[:, begin, None] * fading
+    weight = sums[:, :-1]
+    mean = totals[:, :-1] / np.where(weight > 0, weight, 1.0)
+    return mean, weight, Smoothed(totals[:, -1].copy(), sums[:, -1].copy())
+
+
+@lru_cache(maxsize=64)
+def _decay_kernel(steps: int, decay: float) -> tuple[Floats, Floats]:
+    """How much of each step of a block (rows) is left at each later one (columns), and of what came before the block."""
+    index = np.arange(steps)
+    lag = index[None, :] - index[:, None]
+    return np.where(lag >= 0, decay ** np.maximum(lag, 0), 0.0), decay ** (index + 1.0)
+
+
+def _before(block: Floats, first: Floats) -> Floats:
+    """The block one step later: at t what was at t - 1."""
+    return np.concatenate([first[:, None], block[:, :-1]], axis=1)
+
+
+def _log(ratio: Floats) -> Floats:
+    return np.log(np.clip(ratio, 1e-3, 1e3))
+
+
+def _last_seen(values: Floats, seen: Bools, state: CausalState) -> tuple[Floats, Bools, Floats, CausalState]:
+    """The last value seen before each step, whether there was one, its age in steps, and the state after the block."""
+    steps = values.shape[1]
+    index = np.maximum.accumulate(np.where(seen, np.arange(steps), -1), axis=1)
+    inside = index >= 0
+    latest = np.where(inside, np.take_along_axis(values, np.maximum(index, 0), axis=1), state.last[:, None])
+    had = (state.count > 0)[:, None]
+    age_after = np.where(inside, np.arange(steps) - index, np.where(had, state.age[:, None] + np.arange(steps) + 1, 0.0))
+    known_after = inside | had
+    after = replace(state, steps=state.steps + steps, last=latest[:, -1], age=age_after[:, -1])
+    known = np.concatenate([had, known_after[:, :-1]], axis=1)
+    age = np.where(known, _before(age_after, state.age) + 1, 0.0)
+    return _before(latest, state.last), known, age, after
+
+
+def _read_phases(
+    values: Floats, seen: Bools, memory: PhaseMemory, position: int
+) -> tuple[Floats, Floats, Bools, PhaseMemory]:
+    """At each step the last value and the recent mean of the same phase, and whether that phase was ever seen."""
+    batch, steps = values.shape
+    season = memory.last.shape[1]
+    cycles = -(-(position + steps) // season)
+    padded = np.zeros((batch, cycles * season))
+    padded_seen = np.zeros((batch, cycles * season), dtype=bool)
+    padded[:, position : position + steps] = values
+    padded_seen[:, position : position + steps] = seen
+    padded, padded_seen = (a.reshape(batch, cycles, season) for a in (padded, padded_seen))  # batch x cycle x phase
+    lasts, means, known = np.empty_like(padded), np.empty_like(padded), np.empty_like(padded_seen)
+    last, mean, count = memory.last, memory.mean, memory.count
+    for cycle in range(cycles):
+        lasts[:, cycle], means[:, cycle], known[:, cycle] = last, mean, count > 0
+        value, here = padded[:, cycle], padded_seen[:, cycle]
+        count = count + here
+        gain = here / np.clip(count, 1.0, _PHASE_MEMORY)
+        mean = mean + gain * (value - mean)
+        last = np.where(here, value, last)
+    block = slice(position, position + steps)
+    flat = (a.reshape(batch, cycles * season)[:, block] for a in (lasts, means, known))
+    same_phase, phase_mean, phase_known = flat
+    return same_phase, phase_mean, phase_known, replace(memory, last=last, mean=mean, count=count)

@@ -1,0 +1,350 @@
+"""The public objects: fitted in the learning wing, used through the runtime, saved as one file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ensue.config import DataOptions, TrainOptions
+from ensue.errors import DataError, ModelFileError, NotFittedError, UsageError, nearest
+from ensue.reports import Progress, TrainingReport
+
+if TYPE_CHECKING:
+    import polars
+
+    from ensue.data.series import Panel
+    from ensue.evaluation import Backtest
+    from ensue.runtime.predictor import Predictor
+    from ensue.runtime.stream import ForecastStream
+
+
+class Forecaster:
+    """Learns a table of series and forecasts what comes next, with bands.
+
+    One network is trained over all series. Whatever is not said about the table is found in it, and told in `findings_`.
+
+    Args:
+        horizon: steps ahead to be good at; any number of steps can be predicted.
+        target, time, id: columns to forecast, of time, and telling series apart.
+        past, future, static: covariates known up to now, known ahead, and constant within a series.
+        freq, season: spacing of the rows ('hour', '30min', 'day', ...) and season lengths in steps.
+        duplicates: rows of the same id and time: 'error', 'first' or 'mean'.
+        holidays: country code whose public holidays are given to the network.
+        preset, steps, seed, threads, device: how to train; see `ensue.config.TrainOptions`.
+
+    After `fit`: `findings_` (what was found in the table), `report_` (how training went).
+
+    >>> import numpy as np, ensue
+    >>> wave = np.sin(np.arange(300) / 4)
+    >>> forecaster = ensue.Forecaster(horizon=5, steps=20, preset="fast").fit(wave)
+    >>> forecaster.predict(levels=[80]).shape
+    (5, 5)
+    """
+
+    def __init__(
+        self,
+        *,
+        horizon: int = 30,
+        target: str | None = None,
+        time: str | None = None,
+        id: str | None = None,  # noqa: A002 - the column's own name
+        past: Sequence[str] = (),
+        future: Sequence[str] = (),
+        static: Sequence[str] = (),
+        freq: str | None = None,
+        season: Sequence[int] | None = None,
+        duplicates: str = "error",
+        holidays: str | None = None,
+        preset: str = "default",
+        steps: int | None = None,
+        seed: int = 0,
+        threads: int | None = None,
+        device: str = "auto",
+        **recipe: Any,
+    ) -> None:
+        given = {name: value for name, value in locals().items() if name not in ("self", "recipe", "__class__")}
+        self._set(given | recipe)
+
+    @classmethod
+    def from_options(cls, data: DataOptions, train: TrainOptions) -> Forecaster:
+        """A forecaster from option objects, such as `ensue.config.load_config` returns."""
+        forecaster = cls()
+        forecaster._data, forecaster._train = data, train
+        return forecaster
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Every argument and its value, in the way of scikit-learn."""
+        return {each.name: getattr(options, each.name) for options in self._options() for each in fields(options)}
+
+    def set_params(self, **changed: Any) -> Forecaster:
+        """Change arguments; a fitted model stays as it was fitted."""
+        self._set(self.get_params() | changed)
+        return self
+
+    def fit(
+        self,
+        df: Any,
+        *,
+        checkpoint: str | Path | None = None,
+        resume: bool = False,
+        start_from: str | Path | Forecaster | None = None,
+        progress: Callable[[Progress], None] | None = None,
+    ) -> Forecaster:
+        """Train on a table: a pandas, Polars or PyArrow frame, a row of numbers, or the path of a file.
+
+        Args:
+            checkpoint: file to write while training, and to go on from with `resume`.
+            start_from: a forecaster, or its file, to go on learning from.
+            progress: called after every step.
+
+        Ctrl-C keeps the best network so far and returns; `report_.stopped` is then 'interrupted'. Raises `DataError` for a
+        table that cannot be used and `TrainingError` when the loss is no longer a number.
+        """
+        panel, findings = self._training_panel(df)
+        self._learn(panel, checkpoint=checkpoint, resume=resume, start_from=start_from, progress=progress)
+        self.findings_ = findings
+        return self
+
+    def predict(
+        self, df: Any = None, *, horizon: int | None = None, levels: Sequence[float] = (80, 95), future: Any = None
+    ) -> Any:
+        """Forecast what comes after the last row of each series.
+
+        Args:
+            df: newer history, or series never seen; None goes on from the training data.
+            horizon: steps ahead.
+            levels: central bands in percent, such as 80 and 95.
+            future: a table of covariates known ahead, where they are not rows of `df` with an empty target.
+
+        Returns a frame of the same kind as `df` with the columns `ensue`, `ensue-lo-80`, `ensue-hi-80`, ...
+        """
+        from ensue.runtime.frames import forecast_frame
+        from ensue.tasks.forecasting import levels_between
+
+        predictor = self._fitted()
+        horizon = self._horizon(horizon)
+        wanted = levels_between(predictor.task.levels, tuple(float(level) for level in levels))
+        panel = self._panel_to_predict(df, future)
+        quantiles = predictor.predict(panel, horizon)
+        frame = forecast_frame(panel, quantiles, predictor.task.levels, wanted)
+        return self._like(frame, df)
+
+    def backtest(
+        self,
+        df: Any = None,
+        *,
+        windows: int = 8,
+        levels: Sequence[float] = (80, 95),
+        baselines: Sequence[str] = (),
+        refit: bool = True,
+        progress: Callable[[Progress], None] | None = None,
+    ) -> Backtest:
+        """How good the forecasts would have been at the last `windows` origins, beside seasonal naive.
+
+        With `refit` a network of the same options is trained on what lies before the first origin, so that nothing
+        scored was ever learned from; this forecaster stays as it is. Without, the fitted network is used, and windows
+        it has learned from are refused.
+
+        Args:
+            df: the table; None takes what the model file keeps of the training data, where that is long enough.
+            baselines: 'ets' and 'theta', beside seasonal naive (extra `baselines`).
+        """
+        from ensue.backtesting import backtest
+
+        return backtest(self, df, windows, tuple(float(each) for each in levels), tuple(baselines), refit, progress)
+
+    def stream(self, df: Any = None, *, id: str | None = None) -> ForecastStream:  # noqa: A002 - the column's own name
+        """A stream that reads values as they come; with a table, it begins after the rows of the series `id` in it."""
+        from ensue.runtime.stream import ForecastStream
+
+        predictor = self._fitted()
+        if df is None and id is None:
+            return ForecastStream(predictor)
+        panel = self._panel_to_predict(df, None)
+        if id is None and len(panel) > 1:
+            raise UsageError(f"The table has {len(panel)} series and a stream reads one: give id=, such as '{panel.ids[0]}'.")
+        if id is not None and id not in panel.ids:
+            raise DataError(f"There is no series '{id}': {nearest(id, panel.ids)}")
+        return _stream_after(predictor, panel, 0 if id is None else panel.ids.index(id))
+
+    def save(self, path: str | Path) -> None:
+        """Write the one model file, whole or not at all."""
+        from ensue.model_file import save_model
+        from ensue.tasks.forecaster_file import contents
+
+        weights, description = contents(self._fitted(), self._recent, self._ends, self.report_, self._options())
+        save_model(path, weights, description)
+
+    def describe(self) -> dict[str, Any]:
+        """What the fitted forecaster is, as plain values."""
+        predictor = self._fitted()
+        task = predictor.task
+        return {
+            "task": "forecasting",
+            "target": task.schema.target,
+            "time": task.schema.time,
+            "id": task.schema.id,
+            "covariates": {
+                "past": [each.name for each in task.schema.past],
+                "future": [each.name for each in task.schema.future],
+                "static": [each.name for each in task.schema.static],
+            },
+            "frequency": task.schema.frequency.name,
+            "seasons": list(task.schema.seasons),
+            "horizon": task.horizon,
+            "context_length": task.context_length,
+            "quantile_levels": list(task.levels),
+            "networks": len(predictor.engines),
+            "parameters": task.network().parameter_count * len(predictor.engines),
+            "training": asdict(self.report_),
+            "series": {name: str(end) for name, end in self._ends.items()},
+        }
+
+    def _set(self, params: Mapping[str, Any]) -> None:
+        names = {each.name: options for options in (DataOptions, TrainOptions) for each in fields(options)}
+        for name in params:
+            if name not in names:
+                raise UsageError(f"Forecaster has no argument '{name}': {nearest(name, names)}")
+        tuples = {"past", "future", "static", "season"}
+        values = {
+            name: tuple([value] if isinstance(value, str) else value) if name in tuples and value is not None else value
+            for name, value in params.items()
+        }
+        self._data = DataOptions(**{name: value for name, value in values.items() if names[name] is DataOptions})
+        self._train = TrainOptions(**{name: value for name, value in values.items() if names[name] is TrainOptions})
+
+    def _options(self) -> tuple[DataOptions, TrainOptions]:
+        return self._data, self._train
+
+    def _training_panel(self, df: Any) -> tuple[Panel, tuple[str, ...]]:
+        from ensue.data.roles import find_roles
+        from ensue.data.series import build_panel
+
+        frame, findings = _frame(df)
+        schema = find_roles(frame, self._data)
+        panel = build_panel(frame, schema, duplicates=self._data.duplicates)
+        return panel, (*findings, *schema.findings, *panel.findings)
+
+    def _learn(self, panel: Panel, **how: Any) -> None:
+        """Train on a panel and keep what predicting from here on needs."""
+        try:
+            from ensue.learn.forecasting import fit
+        except ModuleNotFoundError as error:
+            if error.name != "torch":
+                raise
+            from ensue.errors import MissingExtraError
+
+            raise MissingExtraError("training", "torch", "train") from error
+        from ensue.runtime.engine import Engine
+        from ensue.runtime.predictor import Predictor
+        from ensue.tasks.forecaster_file import ends, recent
+
+        start = how.pop("start_from", None)
+        if isinstance(start, (str, Path)):
+            start = load(start)
+        before = None if start is None else (start._fitted().task, start._weights)
+        checkpoint = how.pop("checkpoint", None)
+        fitted = fit(
+            panel, self._train, start_from=before, checkpoint=None if checkpoint is None else Path(checkpoint), **how
+        )
+        network = fitted.task.network()
+        self._weights = fitted.weights
+        self._predictor = Predictor(fitted.task, tuple(Engine(network, weights) for weights in fitted.weights))
+        self.report_ = TrainingReport.of(fitted.reports)
+        self._recent = recent(panel, fitted.task.memory)
+        self._ends = ends(panel)
+
+    def _panel_to_predict(self, df: Any, future: Any) -> Panel:
+        from ensue.data.series import build_panel
+
+        if df is None:
+            if future is None:
+                return self._recent
+            from ensue.data.series import with_future
+
+            return with_future(self._recent, _frame(future)[0])
+        frame, _ = _frame(df)
+        ahead = None if future is None else _frame(future)[0]
+        panel = build_panel(
+            frame, self._predictor.task.schema, duplicates=self._data.duplicates, future=ahead, for_training=False
+        )
+        self.findings_ = panel.findings
+        return panel
+
+    def _panel_to_score(self, df: Any) -> tuple[Panel, tuple[str, ...]]:
+        """The panel of a backtest, and what was found in its table."""
+        if df is None:
+            self._fitted()
+            return self._recent, ()
+        return self._training_panel(df)
+
+    def _refitted(self, panel: Panel, progress: Callable[[Progress], None] | None) -> Forecaster:
+        """A forecaster of the same options, trained on another panel."""
+        other = Forecaster.from_options(self._data, self._train)
+        other._learn(panel, start_from=None, checkpoint=None, progress=progress)
+        return other
+
+    def _fitted(self) -> Predictor:
+        if not hasattr(self, "_predictor"):
+            raise NotFittedError("This Forecaster has not been fitted: call fit(df) first, or ensue.load(path).")
+        return self._predictor
+
+    def _horizon(self, horizon: int | None) -> int:
+        horizon = self._predictor.task.horizon if horizon is None else horizon
+        if horizon < 1:
+            raise UsageError(f"horizon is {horizon}, expected 1 or more steps: give --horizon 30, for example.")
+        return horizon
+
+    def _like(self, frame: polars.DataFrame, df: Any) -> Any:
+        from ensue.data.frames import like
+
+        return frame if df is None or isinstance(df, (str, Path)) else like(frame, df)
+
+
+def load(path: str | Path) -> Forecaster:
+    """Read a forecaster from its model file. Raises `ModelFileError` for a file that is truncated, foreign or too new."""
+    from ensue.model_file import load_model
+    from ensue.runtime.engine import Engine
+    from ensue.runtime.predictor import Predictor
+    from ensue.tasks.forecaster_file import restore
+
+    weights, description = load_model(path)
+    if description.get("task") != "forecasting":
+        raise ModelFileError(f"{path} holds a model for '{description.get('task')}', expected one for 'forecasting'.")
+    parts = restore(weights, description)
+    forecaster = Forecaster.from_options(parts.data, parts.train)
+    network = parts.task.network()
+    forecaster._weights = parts.weights
+    forecaster._predictor = Predictor(parts.task, tuple(Engine(network, each) for each in parts.weights))
+    forecaster._recent, forecaster._ends, forecaster.report_ = parts.recent, parts.ends, parts.report
+    forecaster.findings_ = ()
+    return forecaster
+
+
+def _frame(df: Any) -> tuple[polars.DataFrame, tuple[str, ...]]:
+    """A table as Polars, and what was found in its file."""
+    if isinstance(df, (str, Path)):
+        from ensue.data.tables import read_table
+
+        table = read_table(df)
+        return table.frame, table.findings
+    from ensue.data.frames import to_polars
+
+    return to_polars(df), ()
+
+
+def _stream_after(predictor: Predictor, panel: Panel, series: int) -> ForecastStream:
+    """A stream that has read the remembered history of one series of a panel."""
+    from ensue.runtime.stream import ForecastStream
+
+    view = panel.series(series)
+    first = max(0, view.history - predictor.task.memory)
+    rows = slice(first, view.history)
+    stream = ForecastStream(predictor, view.static)
+    deltas = panel.deltas()[panel.offsets[series] : panel.offsets[series + 1]][rows]
+    stream.update(
+        view.y[rows], time=view.times[first], past=view.past[rows], future=view.future[rows], deltas=deltas
+    )
+    return stream

@@ -1,0 +1,51 @@
+"""Checkpoints of a training run: safetensors with the run's progress as JSON beside the tensors, written atomically."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from ensue.errors import ModelFileError
+from ensue.storage import write_atomically
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Everything a run needs to go on: tensors by name, and counters as plain values."""
+
+    tensors: dict[str, Tensor]
+    progress: dict[str, Any]
+
+
+def save_checkpoint(path: Path, checkpoint: Checkpoint, fingerprint: str) -> None:
+    """Write a checkpoint; a crash at any moment leaves the one before or this one, never half of it."""
+    metadata = {"ensue-checkpoint": json.dumps({"fingerprint": fingerprint, "progress": checkpoint.progress})}
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in checkpoint.tensors.items()}
+    blob = save(tensors, metadata)
+    write_atomically(path, lambda file: file.write(blob))
+
+
+def load_checkpoint(path: Path, fingerprint: str) -> Checkpoint:
+    """Read a checkpoint of the same data and options. Raises `ModelFileError` for anything else."""
+    if not path.exists():
+        raise ModelFileError(f"There is no checkpoint {path} to resume from: train without --resume first.")
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = json.loads((file.metadata() or {})["ensue-checkpoint"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+    except (SafetensorError, KeyError, ValueError, OSError) as error:
+        raise ModelFileError(
+            f"{path} is not a checkpoint of a training run: remove it and train from the start."
+        ) from error
+    if header["fingerprint"] != fingerprint:
+        raise ModelFileError(
+            f"The checkpoint {path} belongs to a run with other data or options: resume with the same ones, "
+            "or train without --resume."
+        )
+    return Checkpoint(tensors, header["progress"])

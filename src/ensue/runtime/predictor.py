@@ -1,0 +1,183 @@
+"""Forecasts from a trained network without PyTorch: many series at once, read once, branched at every origin.
+
+A forecaster reads history step by step and keeps a state. To forecast it reads on with its eyes closed, from a copy of
+that state; so a backtest of many origins costs one reading of the history and a branch for each.
+
+Letters: `batch` series side by side, `time` steps, `level` quantile levels, `windows` origins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensue.data.causal import CausalState
+from ensue.data.series import Panel
+from ensue.errors import DataError, UsageError
+from ensue.runtime.engine import Engine
+from ensue.tasks.forecasting import ForecastingTask, Surroundings
+
+Floats = NDArray[np.float64]
+Whole = NDArray[np.int64]
+
+GROUP = 256
+"""Series read side by side."""
+
+
+@dataclass(frozen=True)
+class ReaderState:
+    """Everything carried from step to step: the front end's memory, each network's, and the last past covariates."""
+
+    causal: CausalState
+    networks: tuple[tuple[NDArray[Any], ...], ...]
+    past: Floats  # batch column
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A trained forecaster ready to read: the task, and one engine for each network of the ensemble."""
+
+    task: ForecastingTask
+    engines: tuple[Engine, ...]
+
+    def start(self, batch: int) -> ReaderState:
+        """The state before anything was read."""
+        networks = tuple(tuple(engine.initial_state(batch)) for engine in self.engines)
+        past = np.full((batch, len(self.task.schema.past)), np.nan)
+        return ReaderState(self.task.reader.start(batch), networks, past)
+
+    def advance(self, values: Floats, block: Surroundings, state: ReaderState) -> tuple[Floats, ReaderState]:
+        """Read a block; what was expected of each of its values before it was seen.
+
+        Args:
+            values: `(batch, time)`, NaN where missing, hidden or still to come.
+            block: stamps and covariates of the same steps.
+
+        Returns quantiles `(batch, time, level)` in the data's units, and the state after the block.
+        """
+        seen = np.isfinite(values)
+        reading, causal = self.task.reader.read(np.where(seen, values, 0.0), seen, state.causal)
+        earlier = np.concatenate([state.past[:, None], block.past[:, :-1]], axis=1)  # batch x time x column
+        beside = self.task.beside(block, earlier, np.ones(values.shape, dtype=bool))
+        features = np.concatenate([reading.features, beside], axis=-1)
+        total: Floats = np.zeros((*values.shape, len(self.task.levels)))
+        networks = []
+        for engine, before in zip(self.engines, state.networks, strict=True):
+            normalised, after = engine.forward(features, reading.anchors, list(before))
+            networks.append(tuple(after))
+            total += normalised
+        quantiles = self.task.answer(total / len(self.engines), reading.center, reading.spread)
+        return quantiles, ReaderState(causal, tuple(networks), block.past[:, -1])
+
+    def forecast(self, block: Surroundings, state: ReaderState) -> Floats:
+        """Read on with closed eyes over the steps of the block: `(batch, time, level)`; the state stays as it was."""
+        hidden = np.full(block.deltas.shape, np.nan)
+        return self.advance(hidden, block._replace(past=np.full_like(block.past, np.nan)), state)[0]
+
+    def predict(self, panel: Panel, horizon: int) -> Floats:
+        """Quantiles of the steps after each series' history: `(series, horizon, level)`.
+
+        Raises `DataError` where covariates known ahead stop before the horizon.
+        """
+        if horizon < 1:
+            raise UsageError(f"horizon is {horizon}, expected 1 or more steps: give --horizon 30, for example.")
+        check_future(panel, horizon)
+        result = np.empty((len(panel), horizon, len(self.task.levels)))
+        for group in _groups(panel.history):
+            state = self._read(panel, group, np.zeros(len(group), dtype=np.int64))
+            result[group] = self.forecast(after_history(panel, group, horizon), state)
+        return result
+
+    def backtest(self, panel: Panel, horizon: int, windows: int, step: int) -> Floats:
+        """Quantiles from the last `windows` origins, `step` apart, oldest first: `(series, windows, horizon, level)`.
+
+        The history is read once; each origin is a branch of that reading.
+        """
+        result = np.empty((len(panel), windows, horizon, len(self.task.levels)))
+        for group in _groups(panel.history):
+            back = horizon + (windows - 1) * step
+            state = self._read(panel, group, np.full(len(group), back))
+            for window in range(windows):
+                rows = (panel.offsets[group] + panel.history[group] - back)[:, None]
+                block = surroundings(panel, group, rows + np.arange(horizon))
+                result[group, window] = self.forecast(block, state)
+                if window + 1 < windows:
+                    at = rows + np.arange(step)
+                    _, state = self.advance(panel.y[at], surroundings(panel, group, at), state)
+                back -= step
+        return result
+
+    def _read(self, panel: Panel, group: Whole, leave: Whole) -> ReaderState:
+        """Read the remembered part of the history of a group of series, but for the last `leave` rows of each."""
+        ends = panel.history[group] - leave
+        rows = min(self.task.memory, int(ends.max()))
+        begins = np.maximum(rows - ends, 0)
+        state = self.start(len(group))
+        # Shorter series join where they begin: until then their memory is kept empty.
+        borders = [*np.unique(np.concatenate([[0], begins])), rows]
+        for first, after in zip(borders[:-1], borders[1:], strict=True):
+            state = _emptied(state, begins == first)
+            index = np.arange(first, after)
+            at = panel.offsets[group][:, None] + np.maximum((ends - rows)[:, None] + index, 0)
+            values = np.where(index >= begins[:, None], panel.y[at], np.nan)
+            _, state = self.advance(values, surroundings(panel, group, at), state)
+        return state
+
+
+def surroundings(panel: Panel, series: Whole, rows: Whole) -> Surroundings:
+    """What stands beside the values at rows of the panel: `rows` is `(batch, time)`."""
+    deltas = np.ones(rows.shape) if panel.schema.frequency.is_regular else panel.deltas()[rows]
+    return Surroundings(panel.times[rows], deltas, panel.past[rows], panel.future[rows], panel.static[series])
+
+
+def after_history(panel: Panel, series: Whole, horizon: int) -> Surroundings:
+    """What stands beside the horizon after each series' history."""
+    batch = len(series)
+    future = np.full((batch, horizon, panel.future.shape[1]), np.nan)
+    if future.shape[2]:
+        rows = (panel.offsets[series] + panel.history[series])[:, None] + np.arange(horizon)
+        future = panel.future[rows]
+    past = np.full((batch, horizon, panel.past.shape[1]), np.nan)
+    times = panel.select(series).future_times(horizon)
+    return Surroundings(times, np.ones((batch, horizon)), past, future, panel.static[series])
+
+
+def check_future(panel: Panel, horizon: int) -> None:
+    """Raise `DataError` unless the covariates known ahead reach over the horizon of every series."""
+    names = [covariate.name for covariate in panel.schema.future]
+    if not names:
+        return
+    rows = panel.future_rows()
+    worst = int(np.argmin(rows))
+    if rows[worst] < horizon:
+        given = "no future rows" if rows[worst] == 0 else f"only {rows[worst]} future rows"
+        raise DataError(
+            f"Series '{panel.ids[worst]}' has {given} of {_listed(names)}, and a horizon of {horizon} steps needs "
+            f"{horizon}: add rows with an empty target, or give them with --future-data."
+        )
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(f"'{name}'" for name in names)
+
+
+def _groups(lengths: Whole) -> Iterator[Whole]:
+    """Series of like length side by side."""
+    order = np.argsort(lengths, kind="stable")
+    for first in range(0, len(order), GROUP):
+        yield order[first : first + GROUP]
+
+
+def _emptied(state: ReaderState, rows: NDArray[np.bool_]) -> ReaderState:
+    """The state with the networks' memory of some rows set back to nothing."""
+    if not rows.any() or state.causal.steps == 0:
+        return state
+    networks = tuple(
+        tuple(np.where(rows[None, :, None], np.zeros((), each.dtype), each) for each in network)
+        for network in state.networks
+    )
+    return replace(state, networks=networks, past=np.where(rows[:, None], np.nan, state.past))

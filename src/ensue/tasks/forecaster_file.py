@@ -1,0 +1,155 @@
+"""What a forecaster's model file holds beside its weights: the task, the options, and the recent rows of each series.
+
+The recent rows let `predict()` go on from the training data without the table, and their stamps tell a later backtest what
+the network has already seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensue.config import DataOptions, TrainOptions
+from ensue.data.series import Panel
+from ensue.errors import ModelFileError
+from ensue.reports import TrainingReport
+from ensue.tasks.forecasting import ForecastingTask
+
+Weights = dict[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class ForecasterParts:
+    """A forecaster taken apart."""
+
+    task: ForecastingTask
+    weights: tuple[Weights, ...]
+    recent: Panel
+    ends: dict[str, Any]
+    report: TrainingReport
+    data: DataOptions
+    train: TrainOptions
+
+
+def recent(panel: Panel, rows: int) -> Panel:
+    """The panel with the last `rows` of each series' history only, and its future rows."""
+    total = np.diff(panel.offsets)
+    drop = np.maximum(panel.history - rows, 0)
+    keep = np.concatenate([np.arange(o + d, o + t) for o, d, t in zip(panel.offsets, drop, total, strict=False)])
+    offsets = np.concatenate([[0], np.cumsum(total - drop)])
+    return replace(
+        panel,
+        offsets=offsets,
+        history=panel.history - drop,
+        times=panel.times[keep],
+        y=panel.y[keep],
+        past=panel.past[keep],
+        future=panel.future[keep],
+        findings=(),
+    )
+
+
+def ends(panel: Panel) -> dict[str, Any]:
+    """The stamp of the last known target of each series."""
+    last = panel.times[panel.offsets[:-1] + panel.history - 1]
+    return dict(zip(panel.ids, last.tolist() if last.dtype.kind != "M" else last, strict=True))
+
+
+def contents(
+    task: ForecastingTask,
+    weights: Sequence[Weights],
+    recent_rows: Panel,
+    report: TrainingReport,
+    options: tuple[DataOptions, TrainOptions],
+) -> tuple[Weights, dict[str, Any]]:
+    """The arrays and the description of a model file."""
+    arrays = {f"{i}.{name}": array for i, member in enumerate(weights) for name, array in member.items()}
+    times = recent_rows.times
+    arrays |= {
+        "recent.offsets": recent_rows.offsets,
+        "recent.history": recent_rows.history,
+        "recent.times": times.astype("datetime64[us]").astype(np.int64) if times.dtype.kind == "M" else times,
+        "recent.y": recent_rows.y,
+        "recent.past": recent_rows.past,
+        "recent.future": recent_rows.future,
+        "recent.static": recent_rows.static,
+    }
+    data, train = options
+    description = {
+        "task": "forecasting",
+        "forecasting": task.to_json(),
+        "network": task.network().to_json(),
+        "networks": len(weights),
+        "series": list(recent_rows.ids),
+        "report": asdict(report),
+        "options": {"data": asdict(data), "train": asdict(train)},
+    }
+    return arrays, description
+
+
+def restore(arrays: Mapping[str, NDArray[Any]], description: dict[str, Any]) -> ForecasterParts:
+    """The parts of a forecaster from its file. Raises `ModelFileError` where something is missing or does not fit."""
+    try:
+        task = ForecastingTask.from_json(description["forecasting"])
+        members = int(description["networks"])
+        weights = tuple(
+            {name.partition(".")[2]: array for name, array in arrays.items() if name.startswith(f"{i}.")}
+            for i in range(members)
+        )
+        times = arrays["recent.times"]
+        recent_rows = Panel(
+            schema=task.schema,
+            ids=tuple(map(str, description["series"])),
+            offsets=arrays["recent.offsets"],
+            history=arrays["recent.history"],
+            times=times.astype("datetime64[us]") if task.schema.frequency.has_stamps else times,
+            y=arrays["recent.y"],
+            past=arrays["recent.past"],
+            future=arrays["recent.future"],
+            static=arrays["recent.static"],
+            findings=(),
+        )
+        _check_rows(recent_rows)
+        report = dict(description["report"])
+        report["curve"] = tuple((int(step), float(loss), float(score)) for step, loss, score in report["curve"])
+        options = description["options"]
+        parts = ForecasterParts(
+            task,
+            weights,
+            recent_rows,
+            ends(recent_rows),
+            TrainingReport(**report),
+            DataOptions(**_tuples(options["data"])),
+            TrainOptions(**_tuples(options["train"])),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ModelFileError(
+            f"The model file lacks part of a forecaster, or holds it in another form ({error}): save the model again."
+        ) from error
+    return parts
+
+
+def _check_rows(panel: Panel) -> None:
+    """Refuse recent rows whose counts do not fit together."""
+    rows, series = len(panel.y), len(panel.ids)
+    total = np.diff(panel.offsets)
+    fits = (
+        panel.offsets.shape == (series + 1,)
+        and panel.history.shape == (series,)
+        and bool((panel.offsets[[0, -1]] == (0, rows)).all())
+        and bool(((total >= panel.history) & (panel.history > 0)).all())
+        and panel.times.shape == (rows,)
+        and panel.past.shape == (rows, len(panel.schema.past))
+        and panel.future.shape == (rows, len(panel.schema.future))
+        and panel.static.shape == (series, len(panel.schema.static))
+    )
+    if not fits:
+        raise ValueError("its recent rows do not fit together")
+
+
+def _tuples(plain: dict[str, Any]) -> dict[str, Any]:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in plain.items()}

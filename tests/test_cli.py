@@ -1,0 +1,395 @@
+"""The command line: what goes to stdout, what to stderr, which exit code, and each error in one line.
+
+Most tests run on a stand-in for the forecaster, since they are about the command line and not about forecasts; those at
+the end train the real one for a few steps.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import polars
+import pytest
+
+from ensue import cli, estimators
+from ensue.cli.console import Voice
+from ensue.config import DataOptions, TrainOptions
+from ensue.errors import DataError
+from ensue.evaluation import Backtest
+
+REPORT = SimpleNamespace(steps=50, seconds=41.0, stopped="all steps done", validation=0.71, baseline=0.95, best_step=40)
+TABLE = polars.DataFrame({"unique_id": ["a"], "ds": [1], "ensue": [1.5]})
+
+
+class StandInForecaster:
+    """Remembers what it was asked; answers with fixed numbers."""
+
+    def __init__(self, data: DataOptions, train: TrainOptions, report: Any = REPORT) -> None:
+        self.data, self.train, self.report_ = data, train, report
+        self.findings_ = ("separator ';'",)
+        self.fitted: dict[str, Any] = {}
+
+    def fit(self, table: str, *, checkpoint: Path, progress: Any, **more: Any) -> StandInForecaster:
+        self.fitted = {"table": table, "checkpoint": checkpoint, **more}
+        checkpoint.write_text("half way")
+        for step in (1, 25, 50):
+            progress(SimpleNamespace(step=step, steps=50, loss=0.8, validation=0.71, baseline=0.95, seconds_left=40.0))
+        return self
+
+    def save(self, path: Path) -> None:
+        path.write_text("model")
+
+    def describe(self) -> dict[str, Any]:
+        return {"task": "forecasting", "ends": {f"shop {number}": "2024-01-31" for number in range(30)}}
+
+    def predict(self, table: str, **asked: Any) -> polars.DataFrame:
+        self.fitted = {"table": table, **asked}
+        return TABLE
+
+    def backtest(self, table: str, **asked: Any) -> Backtest:
+        self.fitted = {"table": table, **asked}
+        scores = polars.DataFrame(
+            {
+                "model": ["ensue", "SeasonalNaive"],
+                "MASE": [0.8, float("nan")],
+                "coverage-80": [0.79, 0.9],
+                "skill": [0.2, 0.0],
+            }
+        )
+        return Backtest(TABLE, scores, scores, "Ensue is better.", ("series 'b' left out",))
+
+
+class Studio:
+    """A folder in which the command line meets the stand-in."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.report: Any = REPORT
+        self.forecaster = StandInForecaster(DataOptions(), TrainOptions())
+
+    def from_options(self, data: DataOptions, train: TrainOptions) -> StandInForecaster:
+        self.forecaster = StandInForecaster(data, train, self.report)
+        return self.forecaster
+
+    def load(self, path: Path) -> StandInForecaster:
+        return self.forecaster
+
+
+@pytest.fixture
+def studio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Studio:
+    studio = Studio(tmp_path)
+    monkeypatch.setattr(estimators.Forecaster, "from_options", studio.from_options)
+    monkeypatch.setattr(estimators, "load", studio.load)
+    monkeypatch.chdir(tmp_path)
+    return studio
+
+
+def failed(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
+    """Exit code and the one line on stderr of a command that fails and prints no result."""
+    code = cli.run(arguments)
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1
+    return code, captured.err.strip()
+
+
+# ---- the program ----
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["--version"]) == 0
+    assert capsys.readouterr().out == "ensue 0.1.0\n"
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"]])
+def test_help_lists_the_verbs_in_order(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(arguments) == 0
+    page = capsys.readouterr().out
+    places = [page.index(f"│ {verb} ") for verb in ("train", "forecast", "backtest", "info", "demo")]
+    assert places == sorted(places)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["forcast"], "ensue: No such command 'forcast'. Did you mean 'forecast'? See ensue --help."),
+        (["train", "forecast"], "ensue: Missing argument 'DATA': see ensue train forecast --help."),
+        (["train", "forecast", "x.csv"], "ensue: Missing option '--output' / '-o': see ensue train forecast --help."),
+    ],
+)
+def test_usage_errors_are_one_line_and_exit_2(
+    arguments: list[str], line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert failed(capsys, *arguments) == (2, line)
+
+
+def test_the_bare_train_shows_its_help_and_exits_2(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["train"]) == 2
+    captured = capsys.readouterr()
+    assert "Train a forecaster on a table of series." in captured.out
+    assert captured.err == ""
+
+
+def test_our_errors_are_one_line_with_their_exit_code(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise DataError("column 'y' holds 'n/a'\nin row 3: mend it.")
+
+    monkeypatch.setattr(StandInForecaster, "predict", refuse)
+    assert failed(capsys, "forecast", "x.csv", "-m", "m") == (1, "ensue: column 'y' holds 'n/a' in row 3: mend it.")
+
+
+def test_unexpected_errors_say_how_to_see_more(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stumble(*_: object, **__: object) -> None:
+        raise RuntimeError("a wire is loose")
+
+    monkeypatch.setattr(StandInForecaster, "predict", stumble)
+    line = "ensue: unexpected RuntimeError: a wire is loose (add --debug to see where)"
+    assert failed(capsys, "forecast", "x.csv", "-m", "m") == (1, line)
+    with pytest.raises(RuntimeError, match="a wire is loose"):
+        cli.run(["forecast", "x.csv", "-m", "m", "--debug"])
+
+
+def test_ctrl_c_outside_training_exits_130(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(StandInForecaster, "predict", interrupt)
+    assert cli.run(["forecast", "x.csv", "-m", "m"]) == 130
+    assert capsys.readouterr().out == ""
+
+
+def test_a_reader_that_leaves_early_is_no_error() -> None:
+    script = "import sys; from ensue.cli import run; sys.exit(run(['train', 'forecast', '--help'] ))"
+    program = subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0
+    )
+    assert program.stdout is not None
+    assert program.stderr is not None
+    program.stdout.close()  # before the program has printed anything
+    said = program.stderr.read()
+    program.stderr.close()
+    program.wait()
+    assert said == b""
+
+
+# ---- train ----
+
+
+def test_training_reports_to_stdout_and_speaks_on_stderr(studio: Studio, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["train", "forecast", "x.csv", "-o", "m.ensue"]) == 0
+    captured = capsys.readouterr()
+    assert captured.out.splitlines() == [
+        "m.ensue: 50 steps in 41 s; stopped: all steps done.",
+        "Validation 0.71, seasonal naive 0.95: 25% better.",
+    ]
+    assert captured.err.splitlines() == [
+        "- separator ';'",
+        "step 1/50  loss 0.8  validation 0.71 (seasonal naive 0.95)  about 40 s left",
+        "step 50/50  loss 0.8  validation 0.71 (seasonal naive 0.95)  about 40 s left",
+    ]
+    assert Path("m.ensue").read_text() == "model"
+    assert not Path("m.ensue.checkpoint").exists()
+
+
+def test_quiet_leaves_the_result_only(studio: Studio, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["train", "forecast", "x.csv", "-o", "m.ensue", "--quiet"]) == 0
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    assert captured.out.startswith("m.ensue: ")
+
+
+def test_a_model_that_is_no_better_says_so(studio: Studio, capsys: pytest.CaptureFixture[str]) -> None:
+    studio.report = SimpleNamespace(**{**vars(REPORT), "validation": 0.96})
+    cli.run(["train", "forecast", "x.csv", "-o", "m.ensue"])
+    line = "Validation 0.96, seasonal naive 0.95: no better: seasonal naive is the forecast to use."
+    assert capsys.readouterr().out.splitlines()[1] == line
+
+
+def test_json_of_training(studio: Studio, capsys: pytest.CaptureFixture[str]) -> None:
+    cli.run(["train", "forecast", "x.csv", "-o", "m.ensue", "--json"])
+    assert json.loads(capsys.readouterr().out) == {"model": "m.ensue", **vars(REPORT)}
+
+
+def test_every_option_reaches_the_forecaster(studio: Studio) -> None:
+    options = (
+        "--horizon 24 --target load --time t --id meter --past a,b --future c --static d --freq hour --season 24,168 "
+        "--duplicates mean --holidays US --preset fast --device cpu --threads 2 --steps 9 --seed 3 --from old.ensue"
+    )
+    assert cli.run(["train", "forecast", "x.csv", "-o", "m.ensue", *options.split()]) == 0
+    assert studio.forecaster.data == DataOptions(
+        target="load",
+        time="t",
+        id="meter",
+        past=("a", "b"),
+        future=("c",),
+        static=("d",),
+        freq="hour",
+        season=(24, 168),
+        duplicates="mean",
+        holidays="US",
+    )
+    assert studio.forecaster.train == TrainOptions(horizon=24, preset="fast", steps=9, seed=3, threads=2, device="cpu")
+    assert studio.forecaster.fitted == {
+        "table": "x.csv",
+        "checkpoint": Path("m.ensue.checkpoint"),
+        "resume": False,
+        "start_from": Path("old.ensue"),
+    }
+
+
+def test_flags_win_over_the_file_and_silence_does_not(studio: Studio) -> None:
+    Path("c.toml").write_text("[data]\nseason = [7]\n[train]\nhorizon = 5\nseed = 4\nhidden_size = 8\n")
+    cli.run(["train", "forecast", "x.csv", "-o", "m.ensue", "--config", "c.toml", "--horizon", "6", "--season", "none"])
+    assert studio.forecaster.train == TrainOptions(horizon=6, seed=4, hidden_size=8)
+    assert studio.forecaster.data == DataOptions(season=())
+
+
+def test_an_interrupted_training_keeps_the_best_and_the_checkpoint(
+    studio: Studio, capsys: pytest.CaptureFixture[str]
+) -> None:
+    studio.report = SimpleNamespace(**{**vars(REPORT), "stopped": "interrupted"})
+    assert cli.run(["train", "forecast", "x.csv", "-o", "m.ensue"]) == 130
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last == "Interrupted: m.ensue has the best so far; the same command with --resume goes on."
+    assert Path("m.ensue").exists()
+    assert Path("m.ensue.checkpoint").exists()
+    studio.report = REPORT
+    assert cli.run(["train", "forecast", "x.csv", "-o", "m.ensue", "--resume"]) == 0
+    assert studio.forecaster.fitted["resume"] is True
+
+
+def test_a_checkpoint_that_is_replaced_is_mentioned(studio: Studio, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("m.ensue.checkpoint").write_text("half way")
+    cli.run(["train", "forecast", "x.csv", "-o", "m.ensue"])
+    first = capsys.readouterr().err.splitlines()[0]
+    assert first == "- m.ensue.checkpoint of an earlier training is replaced: --resume would go on from it."
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "sentence"),
+    [
+        (["-o", "no/m"], 1, "The folder no for -o does not exist: make it first."),
+        (["-o", "."], 2, "-o . is a folder, expected a file: give -o model.ensue, for example."),
+        (["-o", "m", "--resume"], 2, "There is no checkpoint m.checkpoint to go on from: train without --resume."),
+        (
+            ["-o", "m", "--resume", "--from", "a"],
+            2,
+            "--resume and --from were both given, expected one: --resume goes on, --from begins anew.",
+        ),
+        (["-o", "m", "--horizon", "0"], 2, "horizon is 0, expected 1 or more steps: give --horizon 30, for example."),
+        (["-o", "m", "--season", "day"], 2, "--season is 'day', expected lengths in steps such as 24,168, or none."),
+        (
+            ["-o", "m", "--preset", "quick"],
+            2,
+            "preset is 'quick', which is not one: choose from 'fast', 'default', 'thorough'.",
+        ),
+    ],
+)
+def test_what_cannot_be_right_is_refused_before_training(
+    studio: Studio, capsys: pytest.CaptureFixture[str], arguments: list[str], code: int, sentence: str
+) -> None:
+    assert failed(capsys, "train", "forecast", "x.csv", *arguments) == (code, f"ensue: {sentence}")
+    assert studio.forecaster.fitted == {}
+
+
+# ---- forecast, backtest, info ----
+
+
+def test_a_forecast_without_out_is_csv_on_stdout(studio: Studio, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["forecast", "x.csv", "-m", "m", "--horizon", "3", "--levels", "80,97.5"]) == 0
+    captured = capsys.readouterr()
+    assert captured.out == "unique_id,ds,ensue\na,1,1.5\n"
+    assert captured.err == "- separator ';'\n"
+    assert studio.forecaster.fitted == {"table": "x.csv", "horizon": 3, "levels": (80, 97.5), "future": None}
+
+
+@pytest.mark.parametrize(
+    ("name", "read"), [("f.csv", polars.read_csv), ("f.parquet", polars.read_parquet), ("f.jsonl", polars.read_ndjson)]
+)
+def test_a_forecast_is_written_as_its_ending_says(
+    studio: Studio, capsys: pytest.CaptureFixture[str], name: str, read: Any
+) -> None:
+    assert cli.run(["forecast", "x.csv", "-m", "m", "--out", name]) == 0
+    assert read(name).rows() == [("a", 1, 1.5)]
+    assert capsys.readouterr().out == ""
+
+
+def test_json_of_a_forecast(studio: Studio, capsys: pytest.CaptureFixture[str]) -> None:
+    cli.run(["forecast", "x.csv", "-m", "m", "--json"])
+    expected = {"findings": ["separator ';'"], "forecast": [{"unique_id": "a", "ds": 1, "ensue": 1.5}]}
+    assert json.loads(capsys.readouterr().out) == expected
+
+
+@pytest.mark.parametrize(
+    ("verb", "arguments", "sentence"),
+    [
+        ("forecast", ["--out", "f.xlsx"], "--out is 'f.xlsx', expected a file that ends in .csv, .parquet or .jsonl."),
+        ("backtest", ["--out", "f"], "--out is 'f', expected a file that ends in .csv, .parquet or .jsonl."),
+        (
+            "forecast",
+            ["--plot", "f.gif"],
+            "--plot is 'f.gif', expected a file that ends in .html, .png or .svg, or - for the terminal.",
+        ),
+        ("forecast", ["--levels", "high"], "--levels is 'high', expected percentages such as 80,95."),
+    ],
+)
+def test_endings_and_levels_are_checked_before_the_work(
+    studio: Studio, capsys: pytest.CaptureFixture[str], verb: str, arguments: list[str], sentence: str
+) -> None:
+    assert failed(capsys, verb, "x.csv", "-m", "m", *arguments) == (2, f"ensue: {sentence}")
+    assert studio.forecaster.fitted == {}
+
+
+def test_a_backtest_prints_scores_and_the_sentence(studio: Studio, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["backtest", "x.csv", "-m", "m", "--windows", "4", "--baselines", "ets,theta", "--no-refit"]) == 0
+    captured = capsys.readouterr()
+    rows = [line.split() for line in captured.out.splitlines() if line.strip()]
+    assert rows[0] == ["model", "MASE", "in", "80", "%", "skill"]
+    assert rows[2:] == [
+        ["ensue", "0.8", "79.0%", "20.0%"],
+        ["SeasonalNaive", "-", "90.0%", "0.0%"],
+        ["Ensue", "is", "better."],
+    ]
+    assert captured.err == "- series 'b' left out\n"
+    assert studio.forecaster.fitted["baselines"] == ("ets", "theta")
+    assert studio.forecaster.fitted["refit"] is False
+
+
+def test_json_of_a_backtest_has_null_for_what_is_no_number(studio: Studio, capsys: pytest.CaptureFixture[str]) -> None:
+    cli.run(["backtest", "x.csv", "-m", "m", "--json"])
+    result = json.loads(capsys.readouterr().out)
+    assert result["sentence"] == "Ensue is better."
+    assert result["scores"][1] == {"model": "SeasonalNaive", "MASE": None, "coverage-80": 0.9, "skill": 0.0}
+
+
+def test_info_of_a_model_shows_the_first_of_many_series(studio: Studio, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["info", "m.ensue"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:3] == ["task  forecasting", "ends", "  shop 0   2024-01-31"]
+    assert lines[-1] == "  and 10 more: --json prints them all"
+
+
+def test_info_names_versions_and_extras(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["info", "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["ensue"] == "0.1.0"
+    assert set(facts["extras"]) == {"train", "baselines", "plot", "holidays"}
+    assert facts["extras"]["train"].startswith("torch ")
+
+
+def test_a_quiet_voice_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    Voice(quiet=True).findings(["a", "b"])
+    assert capsys.readouterr().err == ""
+    Voice().findings(["a", "a", "b"])
+    assert capsys.readouterr().err == "- a\n- b\n"

@@ -1,0 +1,57 @@
+"""What an import brings along, seen from a fresh interpreter: nothing heavy, and PyTorch only where one trains."""
+
+from __future__ import annotations
+
+import json
+import pkgutil
+import subprocess
+import sys
+
+import pytest
+
+import ensue
+
+HEAVY = ("torch", "polars", "narwhals", "numpy", "pandas", "pyarrow", "altair", "typer", "rich", "safetensors")
+
+
+def loaded_after(code: str) -> set[str]:
+    """Names of the top-level packages a fresh interpreter has loaded after running `code`."""
+    script = f"{code}\nimport json, sys\nprint(json.dumps(sorted({{name.split('.')[0] for name in sys.modules}})))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+def using_modules() -> list[str]:
+    """Every module of the package that does not belong to the learning wing."""
+    names = [each.name for each in pkgutil.walk_packages(ensue.__path__, "ensue.")]
+    return [name for name in names if not name.startswith("ensue.learn") and name != "ensue.__main__"]
+
+
+def test_import_ensue_brings_nothing_heavy() -> None:
+    assert loaded_after("import ensue; ensue.__version__; dir(ensue)").isdisjoint(HEAVY)
+
+
+def test_the_errors_and_the_options_bring_nothing_heavy() -> None:
+    assert loaded_after("import ensue; ensue.EnsueError; import ensue.config").isdisjoint(HEAVY)
+
+
+def test_the_command_line_starts_light() -> None:
+    heavy = set(HEAVY) - {"typer", "rich"}
+    assert loaded_after("from ensue.cli import run; run(['--help'])").isdisjoint(heavy)
+
+
+def test_no_module_but_the_learning_wing_imports_torch() -> None:
+    modules = using_modules()
+    assert "ensue.config" in modules
+    assert "torch" not in loaded_after("\n".join(f"import {name}" for name in modules))
+
+
+def test_public_names_are_all_there() -> None:
+    assert dir(ensue) == sorted(ensue.__all__)
+    for name in ensue.__all__:
+        assert getattr(ensue, name) is not None
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match=r"^module 'ensue' has no attribute 'Forcaster'$"):
+        ensue.Forcaster  # type: ignore[attr-defined]  # noqa: B018
