@@ -8,6 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 OUT ?= out
+SEATTLE := src/ensue/data/packaged/seattle_weather.csv
 
 # One thread a worker: two workers of one thread each beat one worker of two on small networks.
 test check: export OMP_NUM_THREADS = 1
@@ -37,6 +38,7 @@ forecast: $(INSTALLED)
 # The stamp makes setting up a matter of once: it is newer than the two files that say what is needed.
 $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Ensue needs Python 3.11 or newer, and $(PYTHON) is " + sys.version.split()[0] + ": try make PYTHON=python3.12, for example.")'
+	@echo "Setting up $(VENV): a few minutes, once."
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input -c constraints.txt -e '.[dev]'
 	@touch $@

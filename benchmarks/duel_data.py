@@ -320,11 +320,12 @@ def main() -> None:
         data = load_set(name)
         seasonal = score(data, naive_forecasts(data, data.season))
         last = score(data, naive_forecasts(data, 1))
-        if data.published_season not in (None, data.season):
-            as_published = naive_forecasts(data, data.published_season or 1)
-            seasonal["MASE_published"] = score(data, as_published)["MASE_published"]
         table[name] = {"seasonal_naive": seasonal, "naive": last, "series": len(data.spans), "rows": len(data.frame)}
         table[name] |= {"horizon": data.horizon, "windows": data.windows, "season": data.season}
+        if data.published_season not in (None, data.season):
+            published = score(data, naive_forecasts(data, data.published_season or data.season))
+            table[name]["seasonal_naive_of_published_season"] = published
+            seasonal = seasonal | {key: published[key] for key in ("MASE_published", "OWA") if key in published}
         notes = ", ".join(f"{k} {v:.4g}" for k, v in seasonal.items() if v and k not in ("MASE", "relative", "sMAPE"))
         print(
             f"{name:22s} {len(data.spans):6d} {len(data.frame):8d} {data.horizon:3d} {data.windows:3d} "

@@ -31,7 +31,7 @@ class StandInForecaster:
 
     def __init__(self, data: DataOptions, train: TrainOptions, report: Any = REPORT) -> None:
         self.data, self.train, self.report_ = data, train, report
-        self.findings_ = ("separator ';'",)
+        self.findings_ = ("a gap of 2 rows",)
         self.fitted: dict[str, Any] = {}
 
     def fit(self, table: str, *, checkpoint: Path, progress: Any, **more: Any) -> StandInForecaster:
@@ -47,8 +47,8 @@ class StandInForecaster:
     def describe(self) -> dict[str, Any]:
         return {"task": "forecasting", "ends": {f"shop {number}": "2024-01-31" for number in range(30)}}
 
-    def predict(self, table: str, **asked: Any) -> polars.DataFrame:
-        self.fitted = {"table": table, **asked}
+    def predict(self, table: polars.DataFrame, **asked: Any) -> polars.DataFrame:
+        self.fitted = {"rows": table.rows(), **asked}
         return TABLE
 
     def backtest(self, table: str, **asked: Any) -> Backtest:
@@ -86,6 +86,7 @@ def studio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Studio:
     monkeypatch.setattr(estimators.Forecaster, "from_options", studio.from_options)
     monkeypatch.setattr(estimators, "load", studio.load)
     monkeypatch.chdir(tmp_path)
+    Path("x.csv").write_text("position,y\n1,2.5\n2,3.5\n")
     return studio
 
 
@@ -142,7 +143,10 @@ def test_our_errors_are_one_line_with_their_exit_code(
         raise DataError("column 'y' holds 'n/a'\nin row 3: mend it.")
 
     monkeypatch.setattr(StandInForecaster, "predict", refuse)
-    assert failed(capsys, "forecast", "x.csv", "-m", "m") == (1, "ensue: column 'y' holds 'n/a' in row 3: mend it.")
+    assert failed(capsys, "forecast", "x.csv", "-m", "m", "-q") == (
+        1,
+        "ensue: column 'y' holds 'n/a' in row 3: mend it.",
+    )
 
 
 def test_unexpected_errors_say_how_to_see_more(
@@ -153,7 +157,7 @@ def test_unexpected_errors_say_how_to_see_more(
 
     monkeypatch.setattr(StandInForecaster, "predict", stumble)
     line = "ensue: unexpected RuntimeError: a wire is loose (add --debug to see where)"
-    assert failed(capsys, "forecast", "x.csv", "-m", "m") == (1, line)
+    assert failed(capsys, "forecast", "x.csv", "-m", "m", "-q") == (1, line)
     with pytest.raises(RuntimeError, match="a wire is loose"):
         cli.run(["forecast", "x.csv", "-m", "m", "--debug"])
 
@@ -194,7 +198,7 @@ def test_training_reports_to_stdout_and_speaks_on_stderr(studio: Studio, capsys:
         "Validation 0.71, seasonal naive 0.95: 25% better.",
     ]
     assert captured.err.splitlines() == [
-        "- separator ';'",
+        "- a gap of 2 rows",
         "step 1/50  loss 0.8  validation 0.71 (seasonal naive 0.95)  about 40 s left",
         "step 50/50  loss 0.8  validation 0.71 (seasonal naive 0.95)  about 40 s left",
     ]
@@ -310,8 +314,13 @@ def test_a_forecast_without_out_is_csv_on_stdout(studio: Studio, capsys: pytest.
     assert cli.run(["forecast", "x.csv", "-m", "m", "--horizon", "3", "--levels", "80,97.5"]) == 0
     captured = capsys.readouterr()
     assert captured.out == "unique_id,ds,ensue\na,1,1.5\n"
-    assert captured.err == "- separator ';'\n"
-    assert studio.forecaster.fitted == {"table": "x.csv", "horizon": 3, "levels": (80, 97.5), "future": None}
+    assert captured.err.splitlines()[-1] == "- a gap of 2 rows"
+    assert studio.forecaster.fitted == {
+        "rows": [(1, 2.5), (2, 3.5)],
+        "horizon": 3,
+        "levels": (80, 97.5),
+        "future": None,
+    }
 
 
 @pytest.mark.parametrize(
@@ -327,8 +336,9 @@ def test_a_forecast_is_written_as_its_ending_says(
 
 def test_json_of_a_forecast(studio: Studio, capsys: pytest.CaptureFixture[str]) -> None:
     cli.run(["forecast", "x.csv", "-m", "m", "--json"])
-    expected = {"findings": ["separator ';'"], "forecast": [{"unique_id": "a", "ds": 1, "ensue": 1.5}]}
-    assert json.loads(capsys.readouterr().out) == expected
+    result = json.loads(capsys.readouterr().out)
+    assert result["forecast"] == [{"unique_id": "a", "ds": 1, "ensue": 1.5}]
+    assert result["findings"][-1] == "a gap of 2 rows"
 
 
 @pytest.mark.parametrize(

@@ -89,8 +89,13 @@ def test_everything_shown_runs(page: Path, folder: Path) -> None:
 
 def run_python(code: str, where: str, line: int, namespace: dict[str, Any]) -> None:
     # The empty lines in front make the line numbers of a traceback those of the page.
-    with contextlib.redirect_stdout(io.StringIO()):
+    with contextlib.redirect_stdout(text_in_memory()):
         exec(compile("\n" * line + code, where, "exec"), namespace)
+
+
+def text_in_memory() -> io.TextIOWrapper[io.BytesIO]:
+    """A standard output with a buffer of bytes below, as the real one has."""
+    return io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
 
 
 def run_console(code: str, where: str) -> None:
@@ -98,12 +103,13 @@ def run_console(code: str, where: str) -> None:
         if not line.startswith("$ ensue"):
             continue
         command, _, target = line.removeprefix("$ ensue").split(" | ")[0].partition(" > ")
-        printed, said = io.StringIO(), io.StringIO()
+        printed, said = text_in_memory(), io.StringIO()
         with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(said):
             code_returned = cli.run(shlex.split(command, comments=True))
         assert code_returned == 0, f"{where}: {line}\n{said.getvalue()}"
         if target:
-            Path(target.strip()).write_text(printed.getvalue(), encoding="utf-8")
+            printed.flush()
+            Path(target.strip()).write_bytes(printed.buffer.getvalue())
 
 
 def run_toml(code: str, folder: Path) -> None:

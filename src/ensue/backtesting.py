@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ensue import baselines
-from ensue.data.series import Panel
+from ensue.data.panel import Panel
 from ensue.errors import DataError, UsageError
 from ensue.evaluation import Backtest, cutoffs, forecast_table, histories, score_forecasts, training_scales
 from ensue.reports import Progress

@@ -92,7 +92,7 @@ PRESETS: Mapping[str, Recipe] = types.MappingProxyType(
             hidden_size=32, layers=1, context_length=None, batch_size=64, learning_rate=5e-3, steps=500, ensemble=1
         ),
         "default": Recipe(
-            hidden_size=64, layers=2, context_length=None, batch_size=64, learning_rate=2e-3, steps=2000, ensemble=1
+            hidden_size=64, layers=2, context_length=None, batch_size=64, learning_rate=4e-3, steps=600, ensemble=1
         ),
         "thorough": Recipe(
             hidden_size=128, layers=2, context_length=None, batch_size=128, learning_rate=1e-3, steps=6000, ensemble=3

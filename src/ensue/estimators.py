@@ -14,7 +14,7 @@ from ensue.reports import Progress, TrainingReport
 if TYPE_CHECKING:
     import polars
 
-    from ensue.data.series import Panel
+    from ensue.data.panel import Panel
     from ensue.evaluation import Backtest
     from ensue.runtime.predictor import Predictor
     from ensue.runtime.stream import ForecastStream
@@ -49,7 +49,7 @@ class Forecaster:
         horizon: int = 30,
         target: str | None = None,
         time: str | None = None,
-        id: str | None = None,  # noqa: A002 - the column's own name
+        id: str | None = None,
         past: Sequence[str] = (),
         future: Sequence[str] = (),
         static: Sequence[str] = (),
@@ -155,7 +155,7 @@ class Forecaster:
 
         return backtest(self, df, windows, tuple(float(each) for each in levels), tuple(baselines), refit, progress)
 
-    def stream(self, df: Any = None, *, id: str | None = None) -> ForecastStream:  # noqa: A002 - the column's own name
+    def stream(self, df: Any = None, *, id: str | None = None) -> ForecastStream:
         """A stream that reads values as they come; with a table, it begins after the rows of the series `id` in it."""
         from ensue.runtime.stream import ForecastStream
 
@@ -164,7 +164,9 @@ class Forecaster:
             return ForecastStream(predictor)
         panel = self._panel_to_predict(df, None)
         if id is None and len(panel) > 1:
-            raise UsageError(f"The table has {len(panel)} series and a stream reads one: give id=, such as '{panel.ids[0]}'.")
+            raise UsageError(
+                f"The table has {len(panel)} series and a stream reads one: give id=, such as '{panel.ids[0]}'."
+            )
         if id is not None and id not in panel.ids:
             raise DataError(f"There is no series '{id}': {nearest(id, panel.ids)}")
         return _stream_after(predictor, panel, 0 if id is None else panel.ids.index(id))
@@ -174,7 +176,9 @@ class Forecaster:
         from ensue.model_file import save_model
         from ensue.tasks.forecaster_file import contents
 
-        weights, description = contents(self._fitted(), self._recent, self._ends, self.report_, self._options())
+        weights, description = contents(
+            self._fitted().task, self._weights, self._recent, self.report_, self._options()
+        )
         save_model(path, weights, description)
 
     def describe(self) -> dict[str, Any]:
@@ -344,7 +348,5 @@ def _stream_after(predictor: Predictor, panel: Panel, series: int) -> ForecastSt
     rows = slice(first, view.history)
     stream = ForecastStream(predictor, view.static)
     deltas = panel.deltas()[panel.offsets[series] : panel.offsets[series + 1]][rows]
-    stream.update(
-        view.y[rows], time=view.times[first], past=view.past[rows], future=view.future[rows], deltas=deltas
-    )
+    stream.update(view.y[rows], time=view.times[first], past=view.past[rows], future=view.future[rows], deltas=deltas)
     return stream

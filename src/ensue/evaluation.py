@@ -23,7 +23,7 @@ from ensue.errors import DataError, UsageError
 if TYPE_CHECKING:
     import polars
 
-    from ensue.data.series import Panel
+    from ensue.data.panel import Panel
 
 Floats = NDArray[np.float64]
 
@@ -68,10 +68,11 @@ def rows_needed(horizon: int, windows: int, *, step: int | None = None, minimum:
     >>> rows_needed(horizon=30, windows=8)
     241
     """
-    for name, value in {"horizon": horizon, "windows": windows, "step": step or horizon, "minimum": minimum}.items():
+    step = horizon if step is None else step
+    for name, value in {"horizon": horizon, "windows": windows, "step": step, "minimum": minimum}.items():
         if value < 1:
             raise UsageError(f"{name} is {value}, expected 1 or more.")
-    return (windows - 1) * (horizon if step is None else step) + horizon + minimum
+    return (windows - 1) * step + horizon + minimum
 
 
 def cutoffs(
@@ -86,9 +87,9 @@ def cutoffs(
     needed = rows_needed(horizon, windows, step=step, minimum=minimum)
     short = np.flatnonzero(panel.history < needed)
     if short.size:
-        others = f" and {short.size - 1} more" if short.size > 1 else ""
+        others = f" ({short.size - 1} more are too short)" if short.size > 1 else ""
         raise DataError(
-            f"series '{panel.ids[short[0]]}'{others} has {panel.history[short[0]]} known rows, and {windows} windows "
+            f"series '{panel.ids[short[0]]}' has {panel.history[short[0]]} known rows{others}, and {windows} windows "
             f"of {horizon} steps need {needed}: ask for fewer windows or a shorter horizon."
         )
     last = panel.offsets[:-1] + panel.history - 1 - horizon
@@ -145,7 +146,7 @@ def score_forecasts(forecasts: polars.DataFrame, scales: Mapping[str, float], *,
     import polars
 
     blocks = _blocks(forecasts, scales)
-    scores = polars.DataFrame([_scores(blocks, model) for model in blocks.models])
+    scores = polars.DataFrame([_scores(blocks, model) for model in blocks.models], infer_schema_length=None)
     by_step = polars.concat([polars.DataFrame(_steps(blocks, model)) for model in blocks.models], how="diagonal")
     return Backtest(forecasts, scores, by_step, _sentence(blocks, scores, season), _findings(blocks))
 
@@ -180,6 +181,11 @@ class _Blocks:
             for level in sorted(levels, key=float)
             if f"{model}-hi-{level}" in self.columns
         }
+
+    @property
+    def levels(self) -> list[str]:
+        """Levels of all models' bands, narrowest first."""
+        return sorted({level for model in self.models for level in self.bands(model)}, key=float)
 
 
 def _blocks(forecasts: polars.DataFrame, scales: Mapping[str, float]) -> _Blocks:
@@ -250,6 +256,8 @@ def _scores(blocks: _Blocks, model: str) -> dict[str, Any]:
         "MASE": mase,
         "WQL": _wql(blocks, model),
     }
+    for level in blocks.levels:  # of all models, so that the columns stand in one order
+        row |= {f"coverage-{level}": None, f"width-{level}": None}
     for level, (low, high) in blocks.bands(model).items():
         row[f"coverage-{level}"] = float(metrics.coverage(y, low.ravel(), high.ravel()))
         row[f"width-{level}"] = float(metrics.width(y, low.ravel(), high.ravel()))

@@ -1,6 +1,6 @@
 """The layers of which a network is described: frozen dataclasses, each with the name and shape of its parameters.
 
-They know no arithmetic: `learn.modules` and `runtime.engine` do. A size or choice that cannot be right is a `ConfigError`.
+They know no arithmetic: `learn.modules` and `runtime.engine` do. What cannot be right is refused with a `ConfigError`.
 Every layer maps `(batch, time, input_size)` to `(batch, time, output_size)`.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from ensue.errors import ConfigError, nearest
 
@@ -22,6 +22,7 @@ EPSILON = 1e-5
 ACTIVATIONS = ("none", "relu", "gelu", "silu", "tanh")
 
 
+@runtime_checkable
 class Layer(Protocol):
     """What every layer of a description says of itself."""
 

@@ -35,7 +35,11 @@ MIGRATIONS: dict[int, Callable[[Weights, Description], tuple[Weights, Descriptio
 LARGEST_HEADER = 100_000_000
 """Bytes of header that are read; safetensors draws the line at the same place."""
 
-DTYPES = {"F16": np.float16, "F32": np.float32, "F64": np.float64}
+DATA = "data."
+"""Arrays whose names begin so are the task's own, such as its latest rows; all others are the network's weights."""
+
+WEIGHT_TYPES = {"F16": np.float16, "F32": np.float32, "F64": np.float64}
+DATA_TYPES = {"I64": np.int64, "F64": np.float64}
 
 
 class _Header(NamedTuple):
@@ -53,7 +57,8 @@ def save_model(path: str | os.PathLike[str], weights: Mapping[str, NDArray[Any]]
 
     Args:
         path: Where to; an existing file is replaced.
-        weights: The arrays of the network, by name; float16, float32 or float64, all finite.
+        weights: The arrays of the network, by name; float16, float32 or float64, all finite. Beside them may stand
+            arrays of the task's own, named "data.something": int64 or float64, NaN where a value is missing.
         description: Plain JSON: tables, lists, texts, finite numbers. Its entry "network" is `Network.to_json()`, and
             an entry "members": n says that there are n sets of weights, named "members.0.layers..." and so on.
 
@@ -146,7 +151,7 @@ def _read_header(file: BinaryIO, path: str) -> _Header:
         header = _parse(text)
         content = _parse(header.pop("__metadata__")["ensue"])
         ends = [int(entry["data_offsets"][1]) for entry in header.values()]
-        known = all(entry["dtype"] in DTYPES for entry in header.values())
+        known = all(entry["dtype"] in WEIGHT_TYPES | DATA_TYPES for entry in header.values())
         if not (known and isinstance(content["description"], dict)):
             raise foreign
         _canonical(content)
@@ -203,8 +208,12 @@ def _check_version(content: dict[str, Any], subject: str) -> int:
     return version
 
 
-def _check_model(weights: Mapping[str, NDArray[Any]], description: Description, subject: str) -> None:
+def _check_model(arrays: Mapping[str, NDArray[Any]], description: Description, subject: str) -> None:
     """Raise `ModelFileError` unless the weights are finite and exactly those that the network needs."""
+    for name, array in arrays.items():
+        if name.startswith(DATA) and array.dtype.type not in DATA_TYPES.values():
+            raise ModelFileError(f"{subject} has an array '{name}' of type {array.dtype}, expected int64 or float64.")
+    weights = {name: array for name, array in arrays.items() if not name.startswith(DATA)}
     network = Network.from_json(description.get("network"))
     members = description.get("members")
     if members is None:
@@ -214,7 +223,7 @@ def _check_model(weights: Mapping[str, NDArray[Any]], description: Description, 
     else:
         _check_members(weights, network, members)
     for name, weight in weights.items():
-        if weight.dtype.type not in DTYPES.values():
+        if weight.dtype.type not in WEIGHT_TYPES.values():
             raise ModelFileError(f"{subject} has a parameter '{name}' of type {weight.dtype}, expected a float.")
         if not np.isfinite(weight).all():
             raise ModelFileError(f"{subject} has a parameter '{name}' with values that are not finite: train it again.")

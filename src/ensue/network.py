@@ -1,7 +1,7 @@
 """The description of a network: a short list of layers, with the name and shape of every parameter.
 
-`learn.modules` builds it in PyTorch to train, `runtime.engine` executes it in NumPy; both use the names written here, so
-weights pass between them unchanged, and the model file checks them without either.
+`learn.modules` builds it in PyTorch to train, `runtime.engine` executes it in NumPy; both use the names written here,
+so weights pass between them unchanged, and the model file checks them without either.
 """
 
 from __future__ import annotations
@@ -14,9 +14,25 @@ from typing import Any
 
 from ensue.errors import ConfigError, ModelFileError, UsageError, nearest
 from ensue.layers import (
-    EPSILON, KINDS, LARGEST, LSTM, Dropout, EmbedColumns, Embedding, GatedFeedForward, Layer, LayerNorm, Linear,
-    QuantileHead, Residual, RMSNorm, Shape, chain, named, short,
-)  # fmt: skip
+    EPSILON,
+    KINDS,
+    LARGEST,
+    LSTM,
+    Dropout,
+    EmbedColumns,
+    Embedding,
+    GatedFeedForward,
+    Layer,
+    LayerNorm,
+    Linear,
+    QuantileHead,
+    Residual,
+    RMSNorm,
+    Shape,
+    chain,
+    named,
+    short,
+)
 
 __all__ = [
     "EPSILON", "LSTM", "Dropout", "EmbedColumns", "Embedding", "GatedFeedForward", "Layer", "LayerNorm", "Linear",
@@ -113,8 +129,8 @@ class Network:
             given = "none" if anchors is None else f"of shape {tuple(anchors)}"
             raise UsageError(f"The anchors given are {given}, expected {wanted or 'none'}.")
         if state is not None and list(state) != self.state_shapes(x[0]):
-            given = [tuple(shape) for shape in state]
-            raise UsageError(f"The state given has shapes {given}, expected {self.state_shapes(x[0])}.")
+            shapes = [tuple(shape) for shape in state]
+            raise UsageError(f"The state given has shapes {shapes}, expected {self.state_shapes(x[0])}.")
 
     def to_json(self) -> dict[str, Any]:
         """The description as plain dicts, lists and numbers."""

@@ -1,7 +1,7 @@
 """Writing a file whole or not at all.
 
-The bytes go to a temporary file in the same folder, are flushed to the disk, and only then take the file's name. Whatever
-goes wrong before that leaves the old file as it was and no temporary file behind.
+The bytes go to a temporary file in the same folder, are flushed to the disk, and only then take the file's name.
+Whatever goes wrong before that leaves the old file as it was and no temporary file behind.
 """
 
 from __future__ import annotations

@@ -10,8 +10,8 @@ import typer
 from ensue.cli.console import Voice
 from ensue.cli.options import Data, Json, Levels, Model, Plot, names
 from ensue.cli.options import levels as parse_levels
-from ensue.cli.pictures import check_picture_path
-from ensue.cli.results import check_table_path, print_json, print_line, print_scores, write_table
+from ensue.cli.pictures import check_picture_path, draw_backtest
+from ensue.cli.results import check_table_path, print_json, print_line, print_scores
 
 if TYPE_CHECKING:
     from ensue.evaluation import Backtest
@@ -44,20 +44,25 @@ def backtest(
     check_table_path(out)
     check_picture_path(plot)
 
+    from ensue.data.tables import write_table
     from ensue.estimators import load
 
-    result = load(model).backtest(
-        data, windows=windows, levels=percentages, baselines=names(baselines) or (), refit=refit
-    )
+    with voice.progress(lambda: ()) as progress:
+        result = load(model).backtest(
+            data,
+            windows=windows,
+            levels=percentages,
+            baselines=names(baselines) or (),
+            refit=refit,
+            progress=progress,
+        )
     voice.findings(result.findings)
     if out is not None:
         write_table(result.forecasts, out)
         voice.say(f"The forecasts of all windows are in {out}.")
     _print(result, json)
     if plot is not None:
-        from ensue import plotting
-
-        draw(lambda: plotting.backtest_chart(result), plot, voice)
+        draw_backtest(result, plot, voice)
 
 
 def _print(result: Backtest, as_json: bool) -> None:

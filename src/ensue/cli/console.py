@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ensue.estimators import Progress
+    from ensue.reports import Progress
 
 PLAIN_SECONDS = 5.0
 """Seconds between two lines of progress where stderr is no terminal."""

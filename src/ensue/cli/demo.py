@@ -32,6 +32,6 @@ def sine(ctx: typer.Context, json: Json = False) -> None:
     print_line(f"Trained {result.steps} steps in {duration(result.seconds)}.")
     print_line(f"Next step: RMSE {result.next_step_rmse:.3%} of the amplitude.")
     print_line(
-        f"{result.horizon} steps with closed eyes: RMSE {result.closed_eyes_rmse:.2%}, "
+        f"{len(result.truth)} steps with closed eyes: RMSE {result.closed_eyes_rmse:.2%}, "
         f"largest error {result.closed_eyes_largest:.2%} of the amplitude."
     )

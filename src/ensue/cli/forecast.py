@@ -10,8 +10,8 @@ import typer
 from ensue.cli.console import Voice
 from ensue.cli.options import Data, Json, Levels, Model, Plot
 from ensue.cli.options import levels as parse_levels
-from ensue.cli.pictures import check_picture_path
-from ensue.cli.results import check_table_path, print_json, print_table, write_table
+from ensue.cli.pictures import check_picture_path, draw_forecast
+from ensue.cli.results import check_table_path, print_json
 
 
 def forecast(
@@ -40,15 +40,20 @@ def forecast(
     check_table_path(out)
     check_picture_path(plot)
 
+    from ensue.data.tables import read_table, write_table
     from ensue.estimators import load
 
     forecaster = load(model)
-    table = forecaster.predict(data, horizon=horizon, levels=percentages, future=future_data)
+    table = read_table(data)
+    voice.findings(table.findings)
+    result = forecaster.predict(table.frame, horizon=horizon, levels=percentages, future=future_data)
     voice.findings(forecaster.findings_)
     if out is not None:
-        write_table(table, out)
+        write_table(result, out)
         voice.say(f"The forecast is in {out}.")
     if json:
-        print_json({"findings": forecaster.findings_, "forecast": table.to_dicts()})
+        print_json({"findings": [*table.findings, *forecaster.findings_], "forecast": result.to_dicts()})
     elif out is None and plot != "-":
-        print_table(table)
+        write_table(result, "-")
+    if plot is not None:
+        draw_forecast(forecaster, table.frame, result, plot, voice)

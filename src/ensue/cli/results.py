@@ -1,16 +1,15 @@
-"""Results: lines, JSON and tables on stdout or in files, and pictures."""
+"""Results on stdout: lines, JSON and tables of scores."""
 
 from __future__ import annotations
 
 import json
 import math
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 from ensue.errors import UsageError
-from ensue.storage import write_atomically
 
 if TYPE_CHECKING:
     import polars
@@ -53,29 +52,10 @@ def plain(value: Any) -> Any:
     return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 
-def print_table(table: polars.DataFrame) -> None:
-    """A table as CSV on stdout."""
-    sys.stdout.write(table.write_csv())
-
-
 def check_table_path(path: Path | None) -> None:
     """Refuse an ending no table can be written under, before any work is done."""
     if path is not None and path.suffix.lower() not in TABLE_KINDS:
         raise UsageError(f"--out is '{path}', expected a file that ends in .csv, .parquet or .jsonl.")
-
-
-def write_table(table: polars.DataFrame, path: Path) -> None:
-    """Write a table as its ending says, whole or not at all.
-
-    Raises UsageError for another ending than .csv, .parquet or .jsonl, StorageError where it cannot be written.
-    """
-    check_table_path(path)
-    writers: dict[str, Callable[[BinaryIO], object]] = {
-        ".csv": table.write_csv,
-        ".parquet": table.write_parquet,
-        ".jsonl": table.write_ndjson,
-    }
-    write_atomically(path, writers[path.suffix.lower()])
 
 
 def print_scores(scores: polars.DataFrame) -> None:

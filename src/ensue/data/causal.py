@@ -138,7 +138,7 @@ class CausalReader:
         fast = np.where(weight > 0, fast, last)
         jump, _, jumps = smooth(np.abs(values - last), observed * any_before, slow, state.jump)
         # A series that has been constant so far still needs a unit to be measured in.
-        spread = np.maximum(spread, 1e-4 * np.abs(center) + 1e-9)
+        spread = np.maximum(spread, 1e-9 * np.abs(center) + 1e-9)
 
         def unit(value: Floats) -> Floats:
             return (value - center) / spread
@@ -233,7 +233,9 @@ def _last_seen(values: Floats, seen: Bools, state: CausalState) -> tuple[Floats,
     inside = index >= 0
     latest = np.where(inside, np.take_along_axis(values, np.maximum(index, 0), axis=1), state.last[:, None])
     had = (state.count > 0)[:, None]
-    age_after = np.where(inside, np.arange(steps) - index, np.where(had, state.age[:, None] + np.arange(steps) + 1, 0.0))
+    age_after = np.where(
+        inside, np.arange(steps) - index, np.where(had, state.age[:, None] + np.arange(steps) + 1, 0.0)
+    )
     known_after = inside | had
     after = replace(state, steps=state.steps + steps, last=latest[:, -1], age=age_after[:, -1])
     known = np.concatenate([had, known_after[:, :-1]], axis=1)

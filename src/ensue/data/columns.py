@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from ensue.data.numerals import Numbers, decimal_sign, is_missing, read_numbers
+from ensue.data.numerals import Numbers, decimal_sign, read_numbers, spread, without_missing
 from ensue.data.split_times import join_split_times
 from ensue.data.stamps import ParsedStamps, parse_stamps, share_of_stamps
 from ensue.data.text_tables import RowNumbers
@@ -54,57 +54,112 @@ def type_columns(frame: pl.DataFrame, rows: RowNumbers, separator: str | None) -
     """
     typing = Typing(rows, _decimal_of_table(frame, separator))
     typed = pl.DataFrame([type_column(column, typing) for column in frame])
+    typed, joined = join_split_times(typed)
     if not any(dtype.is_temporal() for dtype in typed.dtypes):
         typed = _with_times_of_digits(frame, typed, typing)
-    typed, found = join_split_times(typed)
-    return typed, typing.decimal, typing.findings + found
+        typed, joined = join_split_times(typed)  # a date such as 20240131 may have its clock beside it
+    return typed, typing.decimal, typing.findings + joined
+
+
+def type_plain(
+    frame: pl.DataFrame, rows: RowNumbers, *, strings_may_be_numbers: bool = False
+) -> tuple[pl.DataFrame, list[str]]:
+    """Bring a frame that has types already to our few: text that is times becomes times, nested columns are left out.
+
+    Numbers in text stay text: a table that could have held numbers means names by them, such as '007'. JSON is left out
+    of that rule, for many programs write numbers into it as text.
+
+    >>> type_plain(pl.DataFrame({"ds": ["2024-01-31"], "id": ["1"]}), RowNumbers())[0].dtypes
+    [Datetime(time_unit='us', time_zone=None), String]
+    """
+    typing = Typing(rows)
+    columns = []
+    for column in frame:
+        plain = plain_column(column)
+        if plain is None:
+            typing.findings.append(f"column '{column.name}' is left out: it holds {column.dtype}, no plain values.")
+        elif plain.dtype != pl.String or plain.null_count() == len(plain):
+            columns.append(plain)
+        elif strings_may_be_numbers or read_numbers(plain).share < 1:
+            columns.append(type_column(plain, typing))
+        else:
+            columns.append(plain)
+    return pl.DataFrame(columns), typing.findings
+
+
+def plain_column(column: pl.Series) -> pl.Series | None:
+    """The column as Int64, Float64, Boolean, String or Datetime("us"), NaN as null; None where it is no such thing."""
+    dtype = column.dtype
+    if dtype == pl.Null:
+        return column.cast(pl.Float64)
+    if dtype.is_integer():
+        whole = column.cast(pl.Int64, strict=False)
+        return whole if whole.null_count() == column.null_count() else column.cast(pl.Float64)
+    if dtype.is_numeric():
+        return column.cast(pl.Float64).fill_nan(None)
+    if isinstance(dtype, pl.Datetime):
+        return column.cast(pl.Datetime("us", dtype.time_zone))
+    if dtype == pl.Date:
+        return column.cast(pl.Datetime("us"))
+    if dtype in (pl.Categorical, pl.Enum, pl.Time):
+        return column.cast(pl.String)
+    return column if dtype in (pl.Boolean, pl.String) else None
 
 
 def type_column(column: pl.Series, typing: Typing) -> pl.Series:
     """One column of text, typed; what is not plain is added to the findings."""
-    missing = is_missing(column)
-    if missing.all():
+    present = without_missing(column)
+    some = spread(present)
+    if not len(some):
         typing.findings.append(f"column '{column.name}' holds no values.")
         return pl.Series(column.name, [None] * len(column), pl.Float64)
-    if column.str.to_lowercase().is_in(["true", "false"]).set(missing, True).all():
-        return (column.str.to_lowercase() == "true").set(missing, None)
-    if column.str.contains(r"^[+-]?0\d+$").any() and column.str.contains(r"^\d*$").set(missing, True).all():
-        return column  # '007' is a name, not the number 7
-    numbers = read_numbers(column, typing.decimal)
-    if numbers.share == 1:
-        return _numbers(column, numbers, typing)
-    if share_of_stamps(column) >= _MOSTLY:
+    if _are_truths(some) and _are_truths(present):
+        return present.str.to_lowercase() == "true"
+    numbers = read_numbers(present, typing.decimal) if read_numbers(some, typing.decimal).share > 0.5 else None
+    if numbers and numbers.share == 1:
+        return column if _are_names(present) else _numbers(present, numbers, typing)
+    if share_of_stamps(some) >= _MOSTLY:
         return _times(column, typing)
-    if numbers.share >= _MOSTLY:
+    if numbers and numbers.share >= _MOSTLY:
         row = int(numbers.unread.arg_true()[0])
         typing.findings.append(
-            f"column '{column.name}' is left as text: {numbers.share:.0%} are numbers, but row {typing.rows(row)} holds "
-            f"'{column[row]}'."
+            f"column '{column.name}' is left as text: {numbers.share:.0%} are numbers, but row {typing.rows(row)} "
+            f"holds '{column[row]}'."
         )
     return column
 
 
+def _are_truths(present: pl.Series) -> bool:
+    return bool(present.str.to_lowercase().is_in(["true", "false"]).all())
+
+
+def _are_names(present: pl.Series) -> bool:
+    """Digits of which some begin with a zero: '007' is a name, not the number 7."""
+    zeros = present.filter(present.str.starts_with("0"))
+    return bool(zeros.str.contains(r"^0\d+$").any()) and bool(present.str.contains(r"^\d+$").all())
+
+
 def _decimal_of_table(frame: pl.DataFrame, separator: str | None) -> str:
     """The decimal sign that most columns of numbers prove; where none does, by the separator."""
-    votes = [sign for column in frame if (sign := decimal_sign(column)) and read_numbers(column).share > 0.5]
+    samples = [spread(without_missing(spread(column))) for column in frame]
+    votes = [sign for some in samples if (sign := decimal_sign(some)) and read_numbers(some).share > 0.5]
     if votes:
         return max(sorted(set(votes)), key=votes.count)
-    return "," if separator == ";" and any(_only_commas(column) for column in frame) else "."
+    return "," if separator == ";" and any(_only_commas(some) for some in samples) else "."
 
 
 def _only_commas(column: pl.Series) -> bool:
     return bool(column.str.contains(r"^[+-]?\d{1,3},\d{3}$").any()) and not column.str.contains(r"\d\.\d").any()
 
 
-def _numbers(column: pl.Series, numbers: Numbers, typing: Typing) -> pl.Series:
-    present = column.set(is_missing(column), None)
+def _numbers(present: pl.Series, numbers: Numbers, typing: Typing) -> pl.Series:
     whole = present.cast(pl.Int64, strict=False)
     if whole.null_count() == present.null_count():
         return whole
     if numbers.grouped:
         example = present.filter(present.str.contains(r"\d\D\d{3}"))[0]
         value = numbers.values.filter(present == example)[0]
-        typing.findings.append(f"column '{column.name}' groups thousands: '{example}' is read as {value:.10g}.")
+        typing.findings.append(f"column '{present.name}' groups thousands: '{example}' is read as {value:.10g}.")
         if not present.str.contains(rf"[{numbers.decimal}eEf]").any():
             return numbers.values.cast(pl.Int64)
     return numbers.values
@@ -127,7 +182,7 @@ def _zoned(stamps: ParsedStamps, typing: Typing) -> pl.Series:
 def _with_times_of_digits(text: pl.DataFrame, typed: pl.DataFrame, typing: Typing) -> pl.DataFrame:
     """In a table without other times: the first column of 2024, 20240131 or 1706700000 that is called like a time."""
     for column in text:
-        present = column.filter(~is_missing(column))
+        present = without_missing(column).drop_nulls()
         if not _TIME_NAMES.search(column.name.lower()) or not len(present):
             continue
         if any(present.str.contains(f"^{pattern}$").all() for pattern in _TIMES_OF_DIGITS):

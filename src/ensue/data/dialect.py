@@ -72,7 +72,9 @@ def find_dialect(name: str, lines: list[str], separator: str | None = None) -> D
     above = _preamble(rows, width)
     body, rows = body + _line_of_row(lines[body:], above), rows[above:]
     if _is_header(rows[0], rows[1:]):
-        return Dialect(separator, tuple(_clean(cell) for cell in rows[0]), body + _lines_of_row(lines[body:], separator), body)
+        return Dialect(
+            separator, tuple(_clean(cell) for cell in rows[0]), body + _lines_of_row(lines[body:], separator), body
+        )
     return Dialect(separator, _commented_header(lines[first:body], separator, width, rows), body, body)
 
 
@@ -82,9 +84,10 @@ def _clean(name: str) -> str:
 
 def find_separator(sample: list[str]) -> str | None:
     """The separator that cuts the sample into equal rows of sensible cells; None where none does."""
-    if len(sample) > 1 and not any(each in sample[0] for each in SEPARATORS) and not is_value(sample[0]):
-        if all(is_missing(line) or _NUMBER.fullmatch(line.strip()) for line in sample[1:]):
-            return None  # one name above numbers such as 1,5 or 1 234: a single column
+    name, *cells = (line.strip() for line in sample)
+    one_name = not any(each in name for each in SEPARATORS) and not is_value(name)
+    if cells and one_name and all(is_missing(cell) or _NUMBER.fullmatch(cell) for cell in cells):
+        return None  # one name above numbers such as 1,5 or 1 234
     scores = {each: _score(split(sample, each)) for each in SEPARATORS}
     best = max(scores, key=lambda each: scores[each])
     return best if scores[best] > 0 else None
@@ -168,7 +171,7 @@ def _lines_of_row(lines: list[str], separator: str | None) -> int:
 
 
 def _is_header(first: list[str], rest: list[list[str]]) -> bool:
-    """The first row names columns: it holds words, and words only, above numbers or times; or differs from all below."""
+    """The first row names columns: it holds words and words only, above numbers or times; or differs from all below."""
     if any(is_value(cell) for cell in first):
         return _is_counting_header([cell.strip() for cell in first], rest)
     columns = list(zip(*(row for row in rest if len(row) == len(first)), strict=True))

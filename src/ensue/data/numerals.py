@@ -13,7 +13,8 @@ from ensue.data.dialect import MISSING
 
 _EXPONENT = r"([eE][+-]?\d+)?"
 _SPACES = r" \u00a0\u202f'’"
-_INFINITE = r"^[+-]?(inf|infinity|∞)$"
+_INFINITE = r"(?i)^[+-]?(inf|infinity|∞)$"
+_LONGEST_MARKER = max(len(marker) for marker in MISSING)
 _SHAPES = {
     ".": rf"^[+-]?(\d+|\d{{1,3}}([,{_SPACES}]\d{{3}})+)?(\.\d*)?{_EXPONENT}$",
     ",": rf"^[+-]?(\d+|\d{{1,3}}([.{_SPACES}]\d{{3}})+)?(,\d*)?{_EXPONENT}$",
@@ -57,21 +58,20 @@ def read_numbers(strings: pl.Series, decimal: str = ".") -> Numbers:
     >>> read_numbers(pl.Series(["1.234,5", "7,25", "NA"])).values.to_list()
     [1234.5, 7.25, None]
     """
-    present = _tidied(strings)
+    present = without_missing(strings)
+    if present.str.contains("−", literal=True).any():
+        present = present.str.replace("−", "-", literal=True)
     values = present.cast(pl.Float64, strict=False)
-    plain = bool((values.is_not_null() | present.is_null()).all())
-    decimal = decimal_sign(strings) or decimal
+    decimal = decimal_sign(present) or decimal
     grouped = False
-    if not plain or (decimal == "," and present.str.contains(".", literal=True).any()):
+    points = decimal == "," and present.str.contains(".", literal=True).any()
+    if points or values.null_count() > present.null_count():
         values, grouped = _in_style(present, decimal)
-    infinite = present.str.to_lowercase().str.contains(_INFINITE)
-    if infinite.any():
-        negative = present.str.starts_with("-")
-        values = values.set(infinite & ~negative, float("inf")).set(infinite & negative, float("-inf"))
+        values = _with_infinities(values, present)
     return Numbers(values, values.is_null() & present.is_not_null(), decimal, grouped)
 
 
-def decimal_sign(strings: pl.Series) -> str | None:
+def decimal_sign(present: pl.Series) -> str | None:
     """The decimal sign that the cells prove, by majority where they contradict each other; None where they prove none.
 
     '1.234' and '1,234' prove nothing: a thousand and some, or one and some.
@@ -79,32 +79,41 @@ def decimal_sign(strings: pl.Series) -> str | None:
     >>> decimal_sign(pl.Series(["1.234", "0,5"])), decimal_sign(pl.Series(["1,234", "999"]))
     (',', None)
     """
-    present = _tidied(strings)
     if not present.str.contains(",", literal=True).any():
-        counted = present.str.contains(r"^[+-]?\d{1,3}(\.\d{3}){2,}$").any()
-        return "," if counted else "." if present.str.contains(_PROOFS["."]).any() else None
+        present = spread(present)  # a plain column is proved by any part of it
     proofs = {sign: int(present.str.contains(pattern).sum()) for sign, pattern in _PROOFS.items()}
     best = max(proofs, key=lambda sign: proofs[sign])
     return best if proofs[best] else None
 
 
-def is_missing(strings: pl.Series) -> pl.Series:
-    """Boolean: the cell is empty or holds a marker such as 'NA'."""
-    return strings.is_null() | strings.str.strip_chars().str.to_lowercase().is_in(list(MISSING))
+def without_missing(strings: pl.Series) -> pl.Series:
+    """The cells without space around them, and null where one is empty or holds a marker such as 'NA'."""
+    stripped = strings.str.strip_chars()
+    short = stripped.str.len_bytes() <= _LONGEST_MARKER
+    if not short.any():
+        return stripped
+    return stripped.set(stripped.str.to_lowercase().is_in(list(MISSING)).fill_null(False), None)
 
 
-def _tidied(strings: pl.Series) -> pl.Series:
-    """Null for missing cells, a plain minus sign, no space around."""
-    tidied = strings.str.strip_chars().str.replace("−", "-", literal=True)
-    return tidied.set(is_missing(tidied), None)
+def spread(column: pl.Series, cells: int = 5000) -> pl.Series:
+    """Some cells that hold something, from all over a column."""
+    present = column.gather_every(max(1, len(column) // cells)).drop_nulls()
+    return present if len(present) else column.drop_nulls().head(cells)
 
 
 def _in_style(present: pl.Series, decimal: str) -> tuple[pl.Series, bool]:
     """Values of the cells that are numbers in the style of one decimal sign, and whether any groups thousands."""
     fits = present.str.contains(_SHAPES[decimal]) & present.str.contains(r"\d")
     grouping = rf"[{'.' if decimal == ',' else ','}{_SPACES}]"
-    bare = present.str.replace_all(grouping, "")
+    bare = present.str.replace_all(grouping, "") if present.str.contains(grouping).any() else present
     grouped = bool((fits & (bare != present)).any())
     if decimal == ",":
         bare = bare.str.replace(",", ".", literal=True)
     return bare.set(~fits.fill_null(False), None).cast(pl.Float64, strict=False), grouped
+
+
+def _with_infinities(values: pl.Series, present: pl.Series) -> pl.Series:
+    left = values.is_null() & present.is_not_null()
+    infinite = left & present.set(~left, None).str.contains(_INFINITE).fill_null(False)
+    negative = present.str.starts_with("-").fill_null(False)
+    return values.set(infinite & ~negative, float("inf")).set(infinite & negative, float("-inf"))

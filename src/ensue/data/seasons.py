@@ -36,9 +36,21 @@ class _Evidence:
     contrast: Floats
     strength: Floats
     correlation: dict[int, Floats]  # width: lags, the mean over series
+    pairs: float  # independent values in the panel
 
     def at(self, lag: int, width: int) -> float:
         return float(self.correlation[width][lag])
+
+    def persists(self, lag: int) -> bool:
+        """Whether it repeats after two periods as well; an echo that dies out is no season."""
+        correlation = self.correlation[_width(lag)]
+        return 2 * lag >= len(correlation) or bool(correlation[2 * lag] >= 0.4 * correlation[lag])
+
+    def repeats_better(self, longer: int, lag: int) -> bool:
+        """Whether the longer of two seasons explains the shorter, as the year explains its months."""
+        width = _width(lag)
+        gain = self.at(longer, width) - self.at(lag, width)
+        return gain > 0.3 * self.at(lag, width) and gain > 3 * np.sqrt(1.4 * width / self.pairs)
 
 
 def confirm_seasons(lengths: Sequence[int] | NDArray[np.int64], candidates: Sequence[int]) -> tuple[int, ...]:
@@ -97,10 +109,7 @@ def _shortest_season(panel: Floats, at_least: int = SHORTEST, certainty: float =
     peaks = [lag for lag in _peaks(evidence.strength) if _stands_out(evidence, lag, len(panel), certainty)]
     seasons = [_refine(evidence, lag) for lag in peaks]
     for index, season in enumerate(seasons):
-        width = _width(season)
-        # A month repeats after a month, but the year repeats it better: then the year is the season.
-        longer = max((evidence.at(other, width) for other in seasons[index + 1 :]), default=0.0)
-        if longer <= 1.3 * evidence.at(season, width):
+        if not any(evidence.repeats_better(longer, season) for longer in seasons[index + 1 :]):
             return season
     return None
 
@@ -108,8 +117,10 @@ def _shortest_season(panel: Floats, at_least: int = SHORTEST, certainty: float =
 def _weigh(panel: Floats, at_least: int) -> _Evidence:
     rows = np.isfinite(panel).sum(axis=1)
     longest = int(np.median(rows) / 2.2)
-    shape = (len(panel), int(1.5 * longest) + 2)
-    by_width = {width: _autocorrelation(_ranks(_haar(panel, width)), shape[1]) for width in WIDTHS}
+    lags = int(1.5 * longest) + 2
+    ranked = {width: _ranks(_haar(panel, width)) for width in WIDTHS}
+    witnesses = _witnesses(ranked[1])
+    by_width = {width: _autocorrelation(values, lags) for width, values in ranked.items()}
     contrast, strength = np.full(longest + 1, np.nan), np.full(longest + 1, -np.inf)
     for lag in range(at_least, longest + 1):
         width = _width(lag)
@@ -121,14 +132,27 @@ def _weigh(panel: Floats, at_least: int) -> _Evidence:
         # Overlapping windows repeat each other: a wavelet of width w leaves about one independent value in 1.4 w.
         error = np.sqrt(1.4 * width / np.maximum(rows[seen] - lag, 1))
         contrast[lag] = each[seen].mean()
-        strength[lag] = (each[seen] / error).mean() * np.sqrt(min(seen.sum(), INDEPENDENT))
-    return _Evidence(contrast, strength, {width: _mean(values) for width, values in by_width.items()})
+        strength[lag] = (each[seen] / error).mean() * np.sqrt(min(seen.sum(), witnesses))
+    pairs = witnesses * float(np.median(rows))
+    return _Evidence(contrast, strength, {width: _mean(values) for width, values in by_width.items()}, pairs)
+
+
+def _witnesses(ranked: Floats) -> float:
+    """How many independent series the panel amounts to, from how far its series move together."""
+    seen = np.isfinite(ranked)
+    values = np.where(seen, ranked, 0.0)
+    length = np.maximum(np.sqrt((values**2).sum(axis=1)), 1e-12)
+    together = (values @ values.T / length / length[:, None]) ** 2
+    count = len(ranked)
+    shared = (together.sum() - np.trace(together)) / max(count * (count - 1), 1)
+    return float(min(count / (1 + (count - 1) * shared), INDEPENDENT))
 
 
 def _stands_out(evidence: _Evidence, lag: int, series: int, certainty: float) -> bool:
     usual = any(abs(lag - season) <= max(1, 0.04 * season) for season in CALENDAR)
     needed = (4.0 if series == 1 else 5.0) if usual else 6.0
-    return bool(evidence.contrast[lag] >= LEAST_CONTRAST and evidence.strength[lag] >= certainty * needed)
+    strong = evidence.contrast[lag] >= LEAST_CONTRAST and evidence.strength[lag] >= certainty * needed
+    return bool(strong and evidence.persists(lag))
 
 
 def _peaks(strength: Floats) -> list[int]:

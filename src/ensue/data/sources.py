@@ -23,7 +23,7 @@ from ensue.errors import DataError
 
 FORMATS = {
     "text": (".csv", ".tsv", ".tab", ".txt", ".psv", ".dat", ".data"),
-    "parquet": (".parquet", ".pq"),
+    "Parquet": (".parquet", ".pq"),
     "JSON": (".json", ".jsonl", ".ndjson"),
     "Arrow": (".arrow", ".feather", ".ipc"),
 }
@@ -37,7 +37,7 @@ _PACKED_MAGIC = {
     b"\x28\xb5\x2f\xfd": "Zstandard",
 }
 _MAGIC = {
-    b"PAR1": ("parquet", "a Parquet table"),
+    b"PAR1": ("Parquet", "a Parquet table"),
     b"ARROW1": ("Arrow", "an Arrow table"),
     b"\xff\xff\xff\xff": ("Arrow", "an Arrow stream"),
     b"\xd0\xcf\x11\xe0": ("other", "an old Excel workbook"),
@@ -56,7 +56,7 @@ class Source:
     name: str
     """How to call it in a message: the path as given, or 'standard input'."""
     format: str
-    """'text', 'parquet', 'JSON' or 'Arrow'."""
+    """'text', 'Parquet', 'JSON' or 'Arrow'."""
     data: bytes
     packed: str | None = None
     """Name of the compression it was in."""
@@ -155,7 +155,8 @@ def _unpack_zstandard(name: str, data: bytes) -> bytes:
             continue
         return unpack(library, data)
     raise DataError(
-        f"'{name}' is packed as Zstandard, which needs the package 'zstandard' or 'pyarrow': install one or unpack the file."
+        f"'{name}' is packed as Zstandard, which needs the package 'zstandard' or 'pyarrow': install one, or "
+        "unpack the file."
     )
 
 
@@ -175,7 +176,7 @@ def _format_of(name: str, ending: str, data: bytes) -> str:
     if found is not None and found != expected:
         is_named = f"ends in '{ending}' but holds {words}" if ending else f"holds {words}, which cannot be read"
         raise DataError(f"'{name}' {is_named}: " + _advice(found))
-    if expected == "parquet" and found is None:
+    if expected == "Parquet" and found is None:
         raise DataError(f"'{name}' is not a Parquet file: check how it was made, or give it the ending of what it is.")
     if expected is None and data.lstrip()[:1] in (b"{", b"["):
         return "JSON"

@@ -1,4 +1,4 @@
-"""Times that a table keeps in several columns, put together: a date and a clock, or a year, a month, a day and an hour."""
+"""Times that a table keeps in several columns, put together: a date and a clock, or year, month, day and hour."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ def join_split_times(frame: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
 
 def _with_clock(frame: pl.DataFrame, dates: pl.Series) -> tuple[pl.DataFrame, list[str]]:
     """A column of dates and one of clock times, as many loggers write them."""
-    clocks = [each.name for each in frame if each.dtype == pl.String and each.str.contains(_CLOCK).fill_null(False).all()]
+    clocks = [
+        each.name for each in frame if each.dtype == pl.String and each.str.contains(_CLOCK).fill_null(False).all()
+    ]
     if len(clocks) != 1 or not (dates == dates.dt.truncate("1d")).fill_null(True).all():
         return frame, []
     fields = pl.col(clocks[0]).str.replace_all(r"[:.,]", ":").str.split(":")
@@ -46,7 +48,9 @@ def _with_parts(frame: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
         return frame, []
     year, month, day, hour = [pl.col(each) for each in parts] + [pl.lit(1), pl.lit(1), pl.lit(0)][len(parts) - 1 :]
     first = pl.datetime(year, month, 1)
-    date = pl.when((first + pl.duration(days=day - 1)).dt.month() == month).then(first + pl.duration(days=day - 1, hours=hour))
+    date = pl.when((first + pl.duration(days=day - 1)).dt.month() == month).then(
+        first + pl.duration(days=day - 1, hours=hour)
+    )
     stamps = frame.select(date.alias("ds"))["ds"]
     if stamps.null_count():  # 30 February: the columns are something else
         return frame, []

@@ -85,7 +85,10 @@ def assemble(parts: pl.DataFrame, order: Order) -> pl.Series:
     numbers = parts.select(
         _year(),
         pl.coalesce(
-            _whole("month"), _whole("two" if order == "day" else "one"), _month_of_name(parts["name"]), _whole("quarter") * 3 - 2
+            _whole("month"),
+            _whole("two" if order == "day" else "one"),
+            _month_of_name(parts["name"]),
+            _whole("quarter") * 3 - 2,
         )
         .fill_null(1)
         .alias("month"),
@@ -105,7 +108,9 @@ def assemble(parts: pl.DataFrame, order: Order) -> pl.Series:
         & pl.col("second").is_between(0, 59)
         & (pl.col("hour").is_between(0, 23) | ((pl.col("hour") == 24) & (pl.col("minute") + pl.col("second") == 0)))
     )
-    first = pl.when(sound).then(pl.datetime(pl.when(sound).then("year").otherwise(1), pl.when(sound).then("month").otherwise(1), 1))
+    first = pl.when(sound).then(
+        pl.datetime(pl.when(sound).then("year").otherwise(1), pl.when(sound).then("month").otherwise(1), 1)
+    )
     date = first + pl.duration(days=pl.col("day") - 1)
     fourth = pl.datetime(pl.when(sound).then("year").otherwise(1), 1, 4)  # always in the first week, ISO 8601
     monday = fourth.dt.truncate("1w") + pl.duration(days=(pl.col("week") - 1) * 7 + pl.col("weekday") - 1)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from ensue.data.numerals import is_missing
+from ensue.data.numerals import spread, without_missing
 from ensue.data.stamp_layouts import Order, assemble, offset_minutes, read_parts
 from ensue.errors import DataError
 
@@ -47,8 +47,7 @@ def parse_stamps(strings: pl.Series, row_of: RowOf = lambda index: index + 2) ->
     >>> stamps.values.to_list()[1].isoformat(), stamps.finding
     ('2024-01-31T00:00:00', "times in 'ds' are written as day/month/year.")
     """
-    text = strings.cast(pl.String).str.strip_chars()
-    text = text.set(is_missing(text), None)
+    text = without_missing(strings.cast(pl.String))
     return _parse_iso(text) or _parse_epoch(text) or _parse_layouts(text, row_of)
 
 
@@ -58,8 +57,7 @@ def share_of_stamps(strings: pl.Series) -> float:
     >>> share_of_stamps(pl.Series(["2024-01-31", "Jan 31, 2024", "rain", None]))
     0.6666666666666666
     """
-    text = strings.str.strip_chars().unique(maintain_order=True)
-    text = text.filter(~is_missing(text)).head(200)
+    text = without_missing(spread(strings)).drop_nulls().unique(maintain_order=True).head(300)
     parts = read_parts(text)
     either = assemble(parts, "day").is_not_null() | assemble(parts, "month").is_not_null()
     return float(either.sum()) / max(1, len(text))
@@ -115,7 +113,9 @@ def _parse_layouts(text: pl.Series, row_of: RowOf) -> ParsedStamps:
     layouts = parts["layout"].drop_nulls().unique(maintain_order=True).to_list()
     written = " or ".join(_in_words(each, order, unique.filter(parts["layout"] == each)) for each in layouts)
     written = f"written as {written}" if layouts else "all missing"
-    return ParsedStamps(_look_up(text, unique, values), time_zone, f"times in '{text.name}' are {written}{reason}{words}.")
+    return ParsedStamps(
+        _look_up(text, unique, values), time_zone, f"times in '{text.name}' are {written}{reason}{words}."
+    )
 
 
 def _look_up(text: pl.Series, unique: pl.Series, values: pl.Series) -> pl.Series:
@@ -140,8 +140,9 @@ def _order(text: pl.Series, unique: pl.Series, parts: pl.DataFrame, row_of: RowO
     day_first, month_first = unique.filter((one > 12) & (two <= 12)), unique.filter((two > 12) & (one <= 12))
     if len(day_first) and len(month_first):
         raise DataError(
-            f"column '{text.name}' holds '{day_first[0]}' in row {_row(text, day_first[0], row_of)}, which is day first, and "
-            f"'{month_first[0]}' in row {_row(text, month_first[0], row_of)}, which is month first: write all dates as 2024-01-31."
+            f"column '{text.name}' holds '{day_first[0]}' in row {_row(text, day_first[0], row_of)}, which is "
+            f"day first, and '{month_first[0]}' in row {_row(text, month_first[0], row_of)}, which is month first: "
+            "write all dates as 2024-01-31."
         )
     if len(day_first) or one.null_count() == len(one):
         return "day", ""
@@ -168,17 +169,19 @@ def _regularity(stamps: pl.Series) -> float:
     """From 0 to 2: share of steps that do not go back, plus share of steps of the most frequent length."""
     if len(stamps) < 3 or stamps.null_count() == len(stamps):
         return 0.0
-    forward = (stamps.drop_nulls().diff().drop_nulls() >= pl.Series([0], dtype=pl.Duration("us"))).mean()
+    steps = stamps.drop_nulls().diff().drop_nulls().cast(pl.Int64)
+    forward = int((steps >= 0).sum()) / max(1, len(steps))
     grid = stamps.drop_nulls().unique().sort()
     lengths = _share_of_most_frequent(grid.diff().drop_nulls())
     if (grid.dt.day() == grid.dt.day()[0]).all() and (grid.dt.time() == grid.dt.time()[0]).all():
         months = grid.dt.year().cast(pl.Int64) * 12 + grid.dt.month()
         lengths = max(lengths, _share_of_most_frequent(months.diff().drop_nulls()))
-    return float(forward or 0.0) + lengths
+    return forward + lengths
 
 
 def _share_of_most_frequent(steps: pl.Series) -> float:
-    return float(steps.value_counts()["count"].max() or 0) / max(1, len(steps))
+    counts = steps.value_counts()["count"].to_list()
+    return max(counts, default=0) / max(1, len(steps))
 
 
 def _row(text: pl.Series, value: str, row_of: RowOf) -> int:
@@ -188,8 +191,8 @@ def _row(text: pl.Series, value: str, row_of: RowOf) -> int:
 def _refuse_unread(text: pl.Series, unread: pl.Series, row_of: RowOf) -> None:
     if len(unread):
         raise DataError(
-            f"column '{text.name}' holds '{unread[0]}' in row {_row(text, unread[0], row_of)}, expected a time stamp such as "
-            "2024-01-31 13:00: correct the cell."
+            f"column '{text.name}' holds '{unread[0]}' in row {_row(text, unread[0], row_of)}, expected a time stamp "
+            "such as 2024-01-31 13:00: correct the cell."
         )
 
 
@@ -202,8 +205,8 @@ def _to_one_zone(
     if offsets.null_count():
         bare, zoned = unique.filter(offsets.is_null())[0], unique.filter(offsets.is_not_null())[0]
         raise DataError(
-            f"column '{text.name}' holds '{bare}' in row {_row(text, bare, row_of)} without a time zone and '{zoned}' in row "
-            f"{_row(text, zoned, row_of)} with one, expected all or none: write all stamps the same way."
+            f"column '{text.name}' holds '{bare}' in row {_row(text, bare, row_of)} without a time zone and "
+            f"'{zoned}' in row {_row(text, zoned, row_of)} with one, expected all or none: write all stamps alike."
         )
     if offsets.n_unique() > 1:
         utc = (local.to_frame("local").select(pl.col("local") - pl.duration(minutes=pl.lit(offsets)))).to_series()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import os
 import sys
 from collections.abc import Callable
@@ -13,14 +12,18 @@ from typing import BinaryIO
 
 import polars as pl
 
-from ensue.data.columns import Typing, type_column, type_columns
+from ensue.data.columns import type_columns, type_plain
 from ensue.data.dialect import SEPARATORS
 from ensue.data.numerals import read_numbers
 from ensue.data.sources import Source, open_source
 from ensue.data.text_encoding import decode
 from ensue.data.text_tables import RowNumbers, read_text
+from ensue.data.typed_files import FIRST_ROW, read_typed
 from ensue.errors import DataError, UsageError, nearest
 from ensue.storage import storage_error, write_atomically
+
+FROM_HEADER = RowNumbers()
+"""Row numbers of a table whose header is row 1."""
 
 
 @dataclass(frozen=True)
@@ -57,20 +60,14 @@ def read_table(path: str | os.PathLike[str], *, separator: str | None = None) ->
     ([1.5, None], "separator ';', decimal comma, encoding UTF-8.")
     """
     source = open_source(path)
-    readers: dict[str, Callable[[Source], Table]] = {
-        "text": lambda text: _read_text(text, separator),
-        "parquet": _read_parquet,
-        "Arrow": _read_arrow,
-        "JSON": _read_json,
-    }
-    table = readers[source.format](source)
+    table = _read_text(source, separator) if source.format == "text" else _read_typed(source)
     if table.frame.height == 0 or table.frame.width == 0:
         raise DataError(f"'{source.name}' has no rows, expected at least one row of data: check how it was made.")
     return table
 
 
 def numeric_column(
-    frame: pl.DataFrame, name: str, *, rows: Callable[[int], int] = RowNumbers(), finite: bool = True
+    frame: pl.DataFrame, name: str, *, rows: Callable[[int], int] = FROM_HEADER, finite: bool = True
 ) -> pl.Series:
     """A column as numbers, or the first cell that is none.
 
@@ -122,7 +119,9 @@ def write_table(frame: pl.DataFrame, path: str | os.PathLike[str]) -> None:
         ".jsonl": lambda table, file: table.write_ndjson(file),
     }
     if ending not in writers:
-        raise UsageError(f"cannot write '{name}': expected a name that ends in {', '.join(writers)}, or '-': rename it.")
+        raise UsageError(
+            f"cannot write '{name}': expected a name that ends in {', '.join(writers)}, or '-': rename it."
+        )
     # Into memory first: a disk that fills is then an error of the system, and not one of the library's many.
     buffer = io.BytesIO()
     writers[ending](frame if ending == ".parquet" else _with_written_times(frame), buffer)
@@ -130,6 +129,15 @@ def write_table(frame: pl.DataFrame, path: str | os.PathLike[str]) -> None:
         _write_to_standard_output(buffer.getvalue())
     else:
         write_atomically(path, lambda file: file.write(buffer.getbuffer()))
+
+
+def _refuse(column: pl.Series, wrong: pl.Series, rows: Callable[[int], int], expected: str) -> None:
+    if wrong.any():
+        index = int(wrong.arg_true()[0])
+        raise DataError(
+            f"column '{column.name}' holds '{column[index]}' in row {rows(index)}, expected {expected}: correct the "
+            "cell or leave it empty."
+        )
 
 
 def _write_to_standard_output(data: bytes) -> None:
@@ -144,8 +152,10 @@ def _write_to_standard_output(data: bytes) -> None:
 
 
 def _with_written_times(frame: pl.DataFrame) -> pl.DataFrame:
-    """Times as people write them: 2024-01-31 where all are midnights, else 2024-01-31 13:00:00, with the offset if any."""
-    return frame.with_columns(column.dt.strftime(_time_format(column)) for column in frame if column.dtype == pl.Datetime)
+    """Times as people write them: 2024-01-31 where all are midnights, else 2024-01-31 13:00:00, with any offset."""
+    return frame.with_columns(
+        column.dt.strftime(_time_format(column)) for column in frame if column.dtype == pl.Datetime
+    )
 
 
 def _time_format(column: pl.Series) -> str:
@@ -166,56 +176,7 @@ def _read_text(source: Source, separator: str | None) -> Table:
     return Table(frame, (", ".join(said) + ".", *cells.findings, *findings), cells.rows)
 
 
-def _read_parquet(source: Source) -> Table:
-    try:
-        frame = pl.read_parquet(io.BytesIO(source.data))
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise DataError(f"'{source.name}' is a damaged or truncated Parquet file: get or make the file again.") from error
-    return _typed(frame, "a Parquet table")
-
-
-def _read_arrow(source: Source) -> Table:
-    read = pl.read_ipc if source.data.startswith(b"ARROW1") else pl.read_ipc_stream
-    try:
-        frame = read(io.BytesIO(source.data))
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise DataError(f"'{source.name}' is a damaged or truncated Arrow file: get or make the file again.") from error
-    return _typed(frame, "an Arrow table")
-
-
-def _read_json(source: Source) -> Table:
-    text, _ = decode(source.name, source.data)
-    rows = _json_rows(source.name, text)
-    try:
-        frame = pl.DataFrame(rows, infer_schema_length=None, strict=False)
-    except (pl.exceptions.PolarsError, TypeError, ValueError, OverflowError) as error:
-        raise DataError(f"'{source.name}' cannot be made a table of ({error}): expected rows with the same fields.") from error
-    return _typed(frame, "a table of JSON rows", rows=RowNumbers(first=1))
-
-
-def _json_rows(name: str, text: str) -> list[dict[str, object]] | dict[str, list[object]]:
-    """Rows of an array or of lines, or columns of one object of lists."""
-    try:
-        whole = json.loads(text)
-    except json.JSONDecodeError:
-        whole = [_json_line(name, number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
-    if isinstance(whole, dict) and whole and all(isinstance(each, list) for each in whole.values()):
-        return whole
-    rows = [whole] if isinstance(whole, dict) else whole
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise DataError(f"'{name}' holds no rows, expected JSON objects such as {{\"ds\": \"2024-01-31\", \"y\": 1.5}}: check it.")
-    return rows
-
-
-def _json_line(name: str, number: int, line: str) -> object:
-    try:
-        return json.loads(line)
-    except json.JSONDecodeError as error:
-        raise DataError(f"'{name}' is not JSON in line {number} ({error.msg}): correct the line.") from error
-
-
-def _typed(frame: pl.DataFrame, what: str, rows: RowNumbers = RowNumbers()) -> Table:
-    """A typed table in our few types; columns of text that are times become times."""
-    typing = Typing(rows)
-    columns = [plain for column in frame if (plain := _plain(column, typing)) is not None]
-    return Table(pl.DataFrame(columns), (f"{what}.", *typing.findings), rows)
+def _read_typed(source: Source) -> Table:
+    rows = RowNumbers(FIRST_ROW[source.format])
+    frame, findings = type_plain(read_typed(source), rows, strings_may_be_numbers=source.format == "JSON")
+    return Table(frame, (f"a table in the format {source.format}.", *findings), rows)

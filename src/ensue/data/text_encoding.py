@@ -52,8 +52,8 @@ def _decode_or_refuse(name: str, data: bytes, encoding: str) -> str:
 def _undecodable(name: str, data: bytes, encoding: str, error: UnicodeDecodeError) -> DataError:
     line = data.count(b"\n", 0, error.start) + 1
     return DataError(
-        f"'{name}' cannot be read as {encoding} text: line {line} holds the byte 0x{data[error.start]:02x}, which has no "
-        "meaning there: save the file as UTF-8."
+        f"'{name}' cannot be read as {encoding} text: line {line} holds the byte 0x{data[error.start]:02x}, which has "
+        "no meaning there: save the file as UTF-8."
     )
 
 

@@ -125,7 +125,8 @@ def _cut_carefully(name: str, body: str, dialect: Dialect) -> tuple[list[pl.Seri
         if len(row) != width:
             raise _uneven(name, number, len(row), width, dialect)
     blanks = tuple(number - dialect.start - 1 - index for index, (number, _) in enumerate(numbered))
-    columns = [pl.Series(f"{index}", cells, pl.String) for index, cells in enumerate(zip(*(row for _, row in numbered)))]
+    cells = zip(*(row for _, row in numbered), strict=True)
+    columns = [pl.Series(f"{index}", column, pl.String) for index, column in enumerate(cells)]
     return columns, RowNumbers(dialect.start + 1, _steps(blanks))
 
 
@@ -151,8 +152,8 @@ def _uneven(name: str, number: int, cells: int, width: int, dialect: Dialect) ->
     separator = SEPARATORS.get(dialect.separator or "", f"'{dialect.separator}'")
     model = "its header has" if dialect.header is not None else "most rows have"
     return DataError(
-        f"'{name}' has {cells} cell{'s' if cells != 1 else ''} in row {number}, expected {width} as {model}: correct the row, or "
-        f"name the separator if it is not {separator}."
+        f"'{name}' has {cells} cell{'s' if cells != 1 else ''} in row {number}, expected {width} as {model}: correct "
+        f"the row, or name the separator if it is not {separator}."
     )
 
 
@@ -171,7 +172,9 @@ def _name_columns(columns: list[pl.Series], rows: RowNumbers, dialect: Dialect) 
             findings.append(f"column {position} has {'the name of another' if title else 'no name'}: called '{name}'.")
         named[name] = column.alias(name)
     if dialect.header is None:
-        findings.append(f"no header: columns called {', '.join(repr(name) for name in list(named)[:3])}{'...' * (len(named) > 3)}.")
+        findings.append(
+            f"no header: columns called {', '.join(repr(name) for name in list(named)[:3])}{'...' * (len(named) > 3)}."
+        )
     if dialect.skipped:
         findings.append(f"skipped {dialect.skipped} line{'s' * (dialect.skipped > 1)} above the table.")
     frame = _without_empty_end(pl.DataFrame(list(named.values())))

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from ensue.baselines import seasonal_naive
 from ensue.config import TrainOptions
-from ensue.data.series import Panel
+from ensue.data.panel import Panel
 from ensue.errors import DataError, ModelFileError, UsageError
 from ensue.learn.loop import LoopOptions, train
 from ensue.learn.losses import pinball
@@ -97,7 +97,10 @@ def fit(
             given = None if start_from is None else start_from[1][min(member, len(start_from[1]) - 1)]
             objective = _Objective(task, windows, validation, member_options, given)
             loop = LoopOptions(
-                recipe.steps, recipe.learning_rate, seed=member_options.seed, validate_every=_validate_every(recipe.steps)
+                recipe.steps,
+                recipe.learning_rate,
+                seed=member_options.seed,
+                validate_every=_validate_every(recipe.steps),
             )
             mark = fingerprint(panel, options)
             report = train(
@@ -260,7 +263,7 @@ def _device(name: str) -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-class _threads:  # noqa: N801 - used as a word in a `with` statement
+class _threads:
     """PyTorch's thread count within a block."""
 
     def __init__(self, count: int | None) -> None:

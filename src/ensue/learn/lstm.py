@@ -171,9 +171,7 @@ class LSTM(nn.Module):
             x = x * inside
         return x, torch.stack([end.h for end in ends]), torch.stack([end.c for end in ends])
 
-    def _unroll_normalised(
-        self, x: Tensor, state: LSTMState, suffix: str, inside: Tensor
-    ) -> tuple[Tensor, LSTMState]:
+    def _unroll_normalised(self, x: Tensor, state: LSTMState, suffix: str, inside: Tensor) -> tuple[Tensor, LSTMState]:
         """One cell with layer norm; what does not wait for the previous step is done for all steps at once."""
         size, weight_hh = self.description.hidden_size, self._weight_hh(suffix).T
         gain_ih, gain_hh, gain_c = (self.get_parameter(name + suffix) for name in ("gain_ih", "gain_hh", "gain_c"))

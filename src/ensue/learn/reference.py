@@ -79,9 +79,7 @@ class CellWeights:
         return LSTMState(zeros, zeros)
 
 
-def step(
-    x: Float[Tensor, "batch features"], state: LSTMState, weights: CellWeights
-) -> tuple[LSTMState, GateTrace]:
+def step(x: Float[Tensor, "batch features"], state: LSTMState, weights: CellWeights) -> tuple[LSTMState, GateTrace]:
     """One time step of one cell: the state after it, and every gate.
 
     >>> weights = CellWeights(torch.zeros(8, 3), torch.zeros(8, 2), torch.zeros(8), torch.zeros(8))

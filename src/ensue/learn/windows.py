@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ensue.data.series import Panel
+from ensue.data.panel import Panel
 from ensue.tasks.forecasting import ForecastingTask, Surroundings
 
 Floats = NDArray[np.float64]
@@ -81,7 +81,9 @@ class Windows:
         """
         rows = np.minimum(self.task.warm_up + self.length, ends)
         index = np.arange(int(rows.max()))[None, :]
-        return self._gather(series, ends, rows, (index >= (rows - self.task.horizon)[:, None]) & (index < rows[:, None]))
+        return self._gather(
+            series, ends, rows, (index >= (rows - self.task.horizon)[:, None]) & (index < rows[:, None])
+        )
 
     def _hide(self, rows: Whole, random: np.random.Generator) -> NDArray[np.bool_]:
         """Which rows of each window are hidden: the horizon, and in half of them one more run: `(batch, rows)`."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ensue.data.series import Panel
+from ensue.data.panel import Panel
 from ensue.tasks.forecasting import at_levels
 
 if TYPE_CHECKING:

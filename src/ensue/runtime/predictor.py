@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensue.data.causal import CausalState
-from ensue.data.series import Panel
+from ensue.data.panel import Panel
 from ensue.errors import DataError, UsageError
 from ensue.runtime.engine import Engine
 from ensue.tasks.forecasting import ForecastingTask, Surroundings

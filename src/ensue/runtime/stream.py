@@ -72,7 +72,9 @@ class ForecastStream:
         if given.ndim != 1 or given.size == 0:
             raise UsageError(f"values have shape {given.shape}, expected a number or a row of numbers.")
         if np.isinf(given).any():
-            raise DataError(f"value {int(np.argmax(np.isinf(given))) + 1} is infinite, expected a number, or NaN where missing.")
+            raise DataError(
+                f"value {int(np.argmax(np.isinf(given))) + 1} is infinite, expected a number, or NaN where missing."
+            )
         block, after = self._block(len(given), time, past, future, deltas)
         quantiles, self._state = self._predictor.advance(given[None, :], block, self._state)
         self._next = after
@@ -123,9 +125,13 @@ class ForecastStream:
             note = json.loads(json.loads(saved[8 : 8 + length])["__metadata__"]["ensue-stream"])
             arrays = [array for _, array in sorted(load(saved).items())]
         except (SafetensorError, KeyError, ValueError, TypeError) as error:
-            raise ModelFileError("These bytes are not the state of a stream: give what `stream.state` returned.") from error
+            raise ModelFileError(
+                "These bytes are not the state of a stream: give what `stream.state` returned."
+            ) from error
         if [a.shape for a in arrays] != [a.shape for a in empty]:
-            raise ModelFileError("This state belongs to a stream of another model: restore it on the model it came from.")
+            raise ModelFileError(
+                "This state belongs to a stream of another model: restore it on the model it came from."
+            )
         self._static = arrays.pop()
         restored = _filled(self._predictor.start(1), iter(arrays))
         self._state = replace(restored, causal=replace(restored.causal, steps=int(note["causal"])))

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensue.config import DataOptions, TrainOptions
-from ensue.data.series import Panel
+from ensue.data.panel import Panel
 from ensue.errors import ModelFileError
 from ensue.reports import TrainingReport
 from ensue.tasks.forecasting import ForecastingTask
@@ -67,23 +67,23 @@ def contents(
     options: tuple[DataOptions, TrainOptions],
 ) -> tuple[Weights, dict[str, Any]]:
     """The arrays and the description of a model file."""
-    arrays = {f"{i}.{name}": array for i, member in enumerate(weights) for name, array in member.items()}
+    arrays = {f"members.{i}.{name}": array for i, member in enumerate(weights) for name, array in member.items()}
     times = recent_rows.times
     arrays |= {
-        "recent.offsets": recent_rows.offsets,
-        "recent.history": recent_rows.history,
-        "recent.times": times.astype("datetime64[us]").astype(np.int64) if times.dtype.kind == "M" else times,
-        "recent.y": recent_rows.y,
-        "recent.past": recent_rows.past,
-        "recent.future": recent_rows.future,
-        "recent.static": recent_rows.static,
+        "data.offsets": recent_rows.offsets,
+        "data.history": recent_rows.history,
+        "data.times": times.astype("datetime64[us]").astype(np.int64) if times.dtype.kind == "M" else times,
+        "data.y": recent_rows.y,
+        "data.past": recent_rows.past,
+        "data.future": recent_rows.future,
+        "data.static": recent_rows.static,
     }
     data, train = options
     description = {
         "task": "forecasting",
         "forecasting": task.to_json(),
         "network": task.network().to_json(),
-        "networks": len(weights),
+        "members": len(weights),
         "series": list(recent_rows.ids),
         "report": asdict(report),
         "options": {"data": asdict(data), "train": asdict(train)},
@@ -95,22 +95,22 @@ def restore(arrays: Mapping[str, NDArray[Any]], description: dict[str, Any]) -> 
     """The parts of a forecaster from its file. Raises `ModelFileError` where something is missing or does not fit."""
     try:
         task = ForecastingTask.from_json(description["forecasting"])
-        members = int(description["networks"])
+        members = int(description["members"])
         weights = tuple(
-            {name.partition(".")[2]: array for name, array in arrays.items() if name.startswith(f"{i}.")}
+            {name.split(".", 2)[2]: array for name, array in arrays.items() if name.startswith(f"members.{i}.")}
             for i in range(members)
         )
-        times = arrays["recent.times"]
+        times = arrays["data.times"]
         recent_rows = Panel(
             schema=task.schema,
             ids=tuple(map(str, description["series"])),
-            offsets=arrays["recent.offsets"],
-            history=arrays["recent.history"],
+            offsets=arrays["data.offsets"],
+            history=arrays["data.history"],
             times=times.astype("datetime64[us]") if task.schema.frequency.has_stamps else times,
-            y=arrays["recent.y"],
-            past=arrays["recent.past"],
-            future=arrays["recent.future"],
-            static=arrays["recent.static"],
+            y=arrays["data.y"],
+            past=arrays["data.past"],
+            future=arrays["data.future"],
+            static=arrays["data.static"],
             findings=(),
         )
         _check_rows(recent_rows)

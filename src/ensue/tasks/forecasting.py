@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from ensue.config import QUANTILES
 from ensue.data.calendar import calendar_features, calendar_names, holiday_feature, holiday_names, local_times
 from ensue.data.causal import CausalReader
-from ensue.data.roles import Covariate, Schema
-from ensue.data.series import Panel
+from ensue.data.schema import Covariate, Schema
+from ensue.data.panel import Panel
 from ensue.errors import UsageError
 from ensue.network import LSTM, EmbedColumns, Layer, Linear, Network, QuantileHead, Residual
 
