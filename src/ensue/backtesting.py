@@ -10,10 +10,11 @@ import numpy as np
 
 from ensue import baselines
 from ensue.data.panel import Panel
+from ensue.data.rows import show_time
 from ensue.errors import DataError, UsageError
 from ensue.evaluation import Backtest, cutoffs, forecast_table, histories, score_forecasts, training_scales
 from ensue.reports import Progress
-from ensue.runtime.frames import band_columns
+from ensue.runtime.frames import band_columns, in_own_zone
 from ensue.tasks.forecasting import levels_between
 
 if TYPE_CHECKING:
@@ -32,8 +33,8 @@ def backtest(
     """See `Forecaster.backtest`."""
     if windows < 1:
         raise UsageError(f"windows is {windows}, expected 1 or more: give --windows 8, for example.")
-    panel, findings = forecaster._panel_to_score(df)
-    horizon = forecaster._train.horizon
+    panel, findings = forecaster._panel_to_score(df, refit)
+    horizon = forecaster._train.horizon if refit else forecaster._fitted().task.horizon
     panel, left_out = _long_enough(panel, horizon, windows, refit)
     if refit:
         forecaster = forecaster._refitted(panel.cut(windows * horizon), progress)
@@ -53,6 +54,8 @@ def backtest(
         more, notes = baselines.statistical(past, rivals, horizon=horizon, season=task.season, levels=levels)
         columns |= more
     table = forecast_table(panel, origins, horizon, columns)
+    for name in ("ds", "cutoff"):
+        table = in_own_zone(table, name, panel.schema)
     scored = score_forecasts(table, training_scales(panel, origins, task.season), season=task.season)
     return replace(scored, findings=(*findings, *left_out, *scored.findings, *notes))
 
@@ -83,6 +86,7 @@ def _refuse_seen(forecaster: Forecaster, panel: Panel, horizon: int, windows: in
         end = forecaster._ends.get(name)
         if end is not None and first <= end:
             raise UsageError(
-                f"The model was trained on series '{name}' up to {end}, and the first window begins at {first}: "
+                f"The model was trained on series '{name}' up to {show_time(end)}, and the first window begins at "
+                f"{show_time(first)}: "
                 "its score would be of values it has seen; backtest with refit, or on later rows."
             )

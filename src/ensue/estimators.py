@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +34,8 @@ class Forecaster:
         holidays: country code whose public holidays are given to the network.
         preset, steps, seed, threads, device: how to train; see `ensue.config.TrainOptions`.
 
-    After `fit`: `findings_` (what was found in the table), `report_` (how training went).
+    After `fit`: `findings_` (what was found in the table), `report_` (how training went). After `predict`:
+    `prediction_findings_` (what was found in its table, and what to know of the forecast).
 
     >>> import numpy as np, ensue
     >>> wave = np.sin(np.arange(300) / 4)
@@ -104,7 +105,7 @@ class Forecaster:
         """
         panel, findings = self._training_panel(df)
         self._learn(panel, checkpoint=checkpoint, resume=resume, start_from=start_from, progress=progress)
-        self.findings_ = findings
+        self.findings_, self._sample = findings, _sample(df)
         return self
 
     def predict(
@@ -118,18 +119,22 @@ class Forecaster:
             levels: central bands in percent, such as 80 and 95.
             future: a table of covariates known ahead, where they are not rows of `df` with an empty target.
 
-        Returns a frame of the same kind as `df` with the columns `ensue`, `ensue-lo-80`, `ensue-hi-80`, ...
+        Returns a frame of the same kind as `df` (as the training table without one) with the id, the time and the
+        columns `ensue`, `ensue-lo-80`, `ensue-hi-80`, ... Raises `UsageError` for a horizon or levels that cannot be
+        and `DataError` for a table that cannot be used or covariates that stop early.
         """
         from ensue.runtime.frames import forecast_frame
+        from ensue.runtime.predictor import check_horizon, warnings_of
         from ensue.tasks.forecasting import levels_between
 
         predictor = self._fitted()
-        horizon = self._horizon(horizon)
-        wanted = levels_between(predictor.task.levels, tuple(float(level) for level in levels))
+        horizon = predictor.task.horizon if horizon is None else check_horizon(horizon)
+        wanted = levels_between(predictor.task.levels, _percents(levels))
         panel = self._panel_to_predict(df, future)
         quantiles = predictor.predict(panel, horizon)
+        self.prediction_findings_ = (*panel.findings, *warnings_of(predictor.task, panel, horizon))
         frame = forecast_frame(panel, quantiles, predictor.task.levels, wanted)
-        return self._like(frame, df)
+        return _like(frame, self._sample if df is None else df, panel.schema.id)
 
     def backtest(
         self,
@@ -153,7 +158,7 @@ class Forecaster:
         """
         from ensue.backtesting import backtest
 
-        return backtest(self, df, windows, tuple(float(each) for each in levels), tuple(baselines), refit, progress)
+        return backtest(self, df, windows, _percents(levels), tuple(baselines), refit, progress)
 
     def stream(self, df: Any = None, *, id: str | None = None) -> ForecastStream:
         """A stream that reads values as they come; with a table, it begins after the rows of the series `id` in it."""
@@ -176,9 +181,7 @@ class Forecaster:
         from ensue.model_file import save_model
         from ensue.tasks.forecaster_file import contents
 
-        weights, description = contents(
-            self._fitted().task, self._weights, self._recent, self.report_, self._options()
-        )
+        weights, description = contents(self._fitted().task, self._weights, self._recent, self.report_, self._options())
         save_model(path, weights, description)
 
     def describe(self) -> dict[str, Any]:
@@ -202,7 +205,7 @@ class Forecaster:
             "quantile_levels": list(task.levels),
             "networks": len(predictor.engines),
             "parameters": task.network().parameter_count * len(predictor.engines),
-            "training": asdict(self.report_),
+            "training": self.report_.to_json(),
             "series": {name: str(end) for name, end in self._ends.items()},
         }
 
@@ -212,8 +215,8 @@ class Forecaster:
             if name not in names:
                 raise UsageError(f"Forecaster has no argument '{name}': {nearest(name, names)}")
         tuples = {"past", "future", "static", "season"}
-        values = {
-            name: tuple([value] if isinstance(value, str) else value) if name in tuples and value is not None else value
+        values: dict[str, Any] = {
+            name: _tuple(name, value) if name in tuples and value is not None else value
             for name, value in params.items()
         }
         self._data = DataOptions(**{name: value for name, value in values.items() if names[name] is DataOptions})
@@ -261,28 +264,26 @@ class Forecaster:
         self._ends = ends(panel)
 
     def _panel_to_predict(self, df: Any, future: Any) -> Panel:
+        """The panel of a table read as in training; None gives the remembered rows."""
+        from ensue.data.future_frames import with_future
         from ensue.data.series import build_panel
 
+        ahead, told = (None, ()) if future is None else _frame(future)
         if df is None:
-            if future is None:
-                return self._recent
-            from ensue.data.series import with_future
+            panel = self._recent if ahead is None else with_future(self._recent, ahead)
+            return replace(panel, findings=(*told, *panel.findings))
+        frame, said = _frame(df)
+        schema = self._predictor.task.schema
+        panel = build_panel(frame, schema, duplicates=self._data.duplicates, future=ahead, for_training=False)
+        return replace(panel, findings=(*said, *told, *panel.findings))
 
-            return with_future(self._recent, _frame(future)[0])
-        frame, _ = _frame(df)
-        ahead = None if future is None else _frame(future)[0]
-        panel = build_panel(
-            frame, self._predictor.task.schema, duplicates=self._data.duplicates, future=ahead, for_training=False
-        )
-        self.findings_ = panel.findings
-        return panel
-
-    def _panel_to_score(self, df: Any) -> tuple[Panel, tuple[str, ...]]:
+    def _panel_to_score(self, df: Any, refit: bool) -> tuple[Panel, tuple[str, ...]]:
         """The panel of a backtest, and what was found in its table."""
-        if df is None:
-            self._fitted()
-            return self._recent, ()
-        return self._training_panel(df)
+        if df is not None and refit:
+            return self._training_panel(df)
+        self._fitted()
+        panel = self._panel_to_predict(df, None)
+        return panel, panel.findings
 
     def _refitted(self, panel: Panel, progress: Callable[[Progress], None] | None) -> Forecaster:
         """A forecaster of the same options, trained on another panel."""
@@ -294,17 +295,6 @@ class Forecaster:
         if not hasattr(self, "_predictor"):
             raise NotFittedError("This Forecaster has not been fitted: call fit(df) first, or ensue.load(path).")
         return self._predictor
-
-    def _horizon(self, horizon: int | None) -> int:
-        horizon = self._predictor.task.horizon if horizon is None else horizon
-        if horizon < 1:
-            raise UsageError(f"horizon is {horizon}, expected 1 or more steps: give --horizon 30, for example.")
-        return horizon
-
-    def _like(self, frame: polars.DataFrame, df: Any) -> Any:
-        from ensue.data.frames import like
-
-        return frame if df is None or isinstance(df, (str, Path)) else like(frame, df)
 
 
 def load(path: str | Path) -> Forecaster:
@@ -323,7 +313,7 @@ def load(path: str | Path) -> Forecaster:
     forecaster._weights = parts.weights
     forecaster._predictor = Predictor(parts.task, tuple(Engine(network, each) for each in parts.weights))
     forecaster._recent, forecaster._ends, forecaster.report_ = parts.recent, parts.ends, parts.report
-    forecaster.findings_ = ()
+    forecaster.findings_, forecaster._sample = (), None
     return forecaster
 
 
@@ -339,6 +329,52 @@ def _frame(df: Any) -> tuple[polars.DataFrame, tuple[str, ...]]:
     return to_polars(df), ()
 
 
+def _sample(df: Any) -> Any:
+    """No rows of a table, to know its kind by; None for a file."""
+    import narwhals as nw
+
+    if isinstance(df, (str, Path)):
+        return None
+    native: Any = nw.from_native(df, pass_through=True, allow_series=True)
+    if isinstance(native, nw.LazyFrame):
+        return native.head(0).collect().lazy().to_native()
+    if isinstance(native, nw.Series):
+        native = native.to_frame()
+    # A copy, for a view would keep the whole table in memory.
+    return native.head(0).clone().to_native() if isinstance(native, nw.DataFrame) else df
+
+
+def _like(frame: polars.DataFrame, df: Any, id: str | None) -> Any:
+    """A forecast as the kind of table that `df` is, its ids as they are there."""
+    import polars
+
+    from ensue.data.frames import like, to_polars
+
+    if df is None or isinstance(df, (str, Path)):
+        return frame
+    kinds = to_polars(_sample(df)).schema
+    if id is not None and id in kinds and kinds[id].is_integer():
+        frame = frame.with_columns(polars.col(id).cast(kinds[id]))
+    return like(frame, df)
+
+
+def _percents(levels: Any) -> tuple[float, ...]:
+    try:
+        return tuple(float(level) for level in levels)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"levels is {levels!r}, expected a list of percents: give [80, 95], for example.") from error
+
+
+def _tuple(name: str, value: Any) -> tuple[Any, ...]:
+    if isinstance(value, (str, int)):
+        return (value,)
+    try:
+        return tuple(value)
+    except TypeError as error:
+        expected = "a list of whole numbers" if name == "season" else "a list of column names"
+        raise UsageError(f"{name} is {value!r}, expected {expected}.") from error
+
+
 def _stream_after(predictor: Predictor, panel: Panel, series: int) -> ForecastStream:
     """A stream that has read the remembered history of one series of a panel."""
     from ensue.runtime.stream import ForecastStream
@@ -347,6 +383,6 @@ def _stream_after(predictor: Predictor, panel: Panel, series: int) -> ForecastSt
     first = max(0, view.history - predictor.task.memory)
     rows = slice(first, view.history)
     stream = ForecastStream(predictor, view.static)
-    deltas = panel.deltas()[panel.offsets[series] : panel.offsets[series + 1]][rows]
-    stream.update(view.y[rows], time=view.times[first], past=view.past[rows], future=view.future[rows], deltas=deltas)
+    time = view.times[first] if panel.schema.frequency.is_regular else view.times[rows]
+    stream.update(view.y[rows], time=time, past=view.past[rows], future=view.future[rows])
     return stream

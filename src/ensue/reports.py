@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,29 @@ class TrainingReport:
     """Seasonal naive's score on the same windows."""
     best_step: int
     curve: tuple[tuple[int, float, float], ...] = ()
-    """(step, training loss, validation score) at each validation."""
+    """(step, training loss, validation score) at each validation; the loss is NaN where no step was done before it."""
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values; JSON knows no number that is none, so these become None.
+
+        >>> TrainingReport(0, 0.5, "interrupted", 1.5, 1.0, 0, ((0, math.nan, 1.5),)).to_json()["curve"]
+        [[0, None, 1.5]]
+        """
+        plain = asdict(self) | {"curve": [list(point) for point in self.curve]}
+        return {name: _finite(value) for name, value in plain.items()}
+
+    @classmethod
+    def from_json(cls, plain: Mapping[str, Any]) -> TrainingReport:
+        """The report that `to_json` wrote."""
+        return cls(
+            steps=int(plain["steps"]),
+            seconds=_number(plain["seconds"]),
+            stopped=str(plain["stopped"]),
+            validation=_number(plain["validation"]),
+            baseline=_number(plain["baseline"]),
+            best_step=int(plain["best_step"]),
+            curve=tuple((int(step), _number(loss), _number(score)) for step, loss, score in plain["curve"]),
+        )
 
     @classmethod
     def of(cls, members: Sequence[TrainingReport]) -> TrainingReport:
@@ -51,3 +75,13 @@ class TrainingReport:
             best_step=first.best_step,
             curve=first.curve,
         )
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_finite(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _number(value: Any) -> float:
+    return math.nan if value is None else float(value)

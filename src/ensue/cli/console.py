@@ -66,7 +66,7 @@ def progress_line(progress: Progress) -> str:
     if progress.validation is not None:
         beside = "" if progress.baseline is None else f" (seasonal naive {progress.baseline:.3g})"
         parts.append(f"validation {progress.validation:.3g}{beside}")
-    if math.isfinite(progress.seconds_left):
+    if progress.step < progress.steps and math.isfinite(progress.seconds_left):
         parts.append(f"about {duration(progress.seconds_left)} left")
     return "  ".join(parts)
 

@@ -15,6 +15,7 @@ from ensue import __version__
 from ensue.cli.options import Json
 from ensue.cli.results import plain, print_json, print_line
 
+STAMP = re.compile(r"^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(\.0+)?")
 MOST_LINES = 20
 """Lines of one block; a model of thousands of series shows the first."""
 
@@ -85,6 +86,8 @@ def lines(facts: Mapping[str, Any], indent: str = "") -> list[str]:
     width = max((len(name) for name in shown), default=0) + 2
     result = []
     for name, value in shown.items():
+        if isinstance(value, list) and value and isinstance(value[0], list):
+            continue  # a curve is for programs
         if isinstance(value, dict):
             result += [f"{indent}{name}", *lines(value, indent + "  ")]
         else:
@@ -101,4 +104,4 @@ def _text(value: Any) -> str:
         return ", ".join(_text(each) for each in value) or "-"
     if isinstance(value, float):
         return f"{value:.4g}"
-    return str(value)
+    return STAMP.sub(r"\1 \2", str(value)).removesuffix(" 00:00:00")

@@ -148,7 +148,7 @@ def _index() -> dict[str, dict[str, Any]]:
     try:
         return {entry["name"]: entry for entry in json.loads(file.read_text(encoding="utf-8"))["sets"]}
     except (json.JSONDecodeError, KeyError, TypeError) as error:
-        raise DataError(f'\'{file}\' is no index of data sets: expected {{"sets": [{{"name": ...}}]}}.') from error
+        raise DataError(f'\'{file}\' is no index of data sets, expected {{"sets": [{{"name": ...}}]}}.') from error
 
 
 def _places(name: str) -> Iterator[Path]:

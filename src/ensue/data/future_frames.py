@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ensue.data.panel import Panel
+from ensue.data.panel import Panel, gather_rows
 from ensue.data.rows import show_time
 from ensue.data.sheet import read_covariates, read_table_rows
 from ensue.errors import DataError
@@ -43,6 +43,20 @@ def append_future(panel: Panel, frame: pl.DataFrame) -> Panel:
         times = times + panel.times[panel.offsets[1:] - 1][series] + 1
     _check_start(panel, times, series)
     return _insert(replace(panel, findings=(*panel.findings, *notes)), times, values, series)
+
+
+def with_future(panel: Panel, frame: pl.DataFrame) -> Panel:
+    """The panel with the rows of a future table in place of any future rows it has; errors as of `append_future`."""
+    rows, offsets = gather_rows(panel.offsets[:-1], panel.history)
+    history = replace(
+        panel,
+        offsets=offsets,
+        times=panel.times[rows],
+        y=panel.y[rows],
+        past=panel.past[rows],
+        future=panel.future[rows],
+    )
+    return append_future(history, frame)
 
 
 def _with_ids(frame: pl.DataFrame, panel: Panel) -> pl.DataFrame:

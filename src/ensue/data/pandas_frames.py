@@ -44,7 +44,8 @@ def from_column(name: str, column: Any) -> pl.Series:
     if dtype.startswith("timedelta") or not dtype.startswith((*_NUMBERS, "sparse")):
         return from_objects(name, [None if gone else each for each, gone in zip(column, column.isna(), strict=True)])
     if not np.asarray(column.isna()).any():
-        kind = bool if dtype.startswith("bool") else int if dtype.startswith(("int", "uint")) else float
+        kinds = {"bool": np.bool_, "int": np.int64, "uint": np.uint64}
+        kind = next((each for start, each in kinds.items() if dtype.startswith(start)), np.float64)
         return pl.Series(name, column.to_numpy(dtype=kind))
     values = pl.Series(name, column.to_numpy(dtype=float, na_value=np.nan)).fill_nan(None)
     return values.cast(pl.Boolean) if dtype.startswith("bool") else values

@@ -72,9 +72,10 @@ def find_roles(frame: pl.DataFrame, options: DataOptions = DataOptions()) -> Sch
         *options.static,
     }
     if columns.values:
-        notes = [_wide_finding(columns.values), *notes]
         frame = melt(frame, schema)
     schema, findings = _describe(frame, schema, options)
+    if columns.values:
+        findings.insert(0, _wide_finding(columns.values))
     unused = [name for name in frame.columns if name not in used and not (columns.values and name in (ID, VALUE))]
     return replace(schema, findings=(*findings, *notes, *_unused_finding(unused)))
 
@@ -86,6 +87,8 @@ def melt(frame: pl.DataFrame, schema: Schema) -> pl.DataFrame:
     """
     if not schema.wide or schema.target in frame.columns:
         return frame
+    import polars as pl
+
     from ensue.data.tables import numeric_column
 
     index = [schema.time, *(each.name for each in (*schema.past, *schema.future, *schema.static))]
@@ -93,7 +96,10 @@ def melt(frame: pl.DataFrame, schema: Schema) -> pl.DataFrame:
     values = [name for name in _numeric(frame) if name not in kept]
     if not values:
         raise DataError("no column holds numbers, expected one for each series.")
-    numbers = frame.with_columns(numeric_column(frame, name) for name in values)
+    infinite = frame.select(pl.col(values).is_infinite().any()).row(0)
+    if any(infinite):
+        numeric_column(frame, values[infinite.index(True)])  # says where
+    numbers = frame.with_columns(pl.col(values).cast(pl.Float64))
     return numbers.unpivot(values, index=kept, variable_name=ID, value_name=VALUE)
 
 
@@ -125,7 +131,8 @@ def _find_columns(frame: pl.DataFrame, options: DataOptions) -> _Columns:
         if time is not None and options.id is None and not ids:
             ids = guess_ids(frame, [name for name in free if name != time], time)
     free = [name for name in free if name != time and name not in ids]
-    numeric = [name for name in _numeric(frame) if name in free]
+    open_columns = set(free)
+    numeric = [name for name in _numeric(frame) if name in open_columns]
     target = options.target or guess_target(free, numeric)
     if target is not None:
         return _Columns(time, ids, target, ())
@@ -139,7 +146,7 @@ def _find_columns(frame: pl.DataFrame, options: DataOptions) -> _Columns:
 
 
 def _numeric(frame: pl.DataFrame) -> list[str]:
-    return [name for name in frame.columns if frame[name].dtype.is_numeric()]
+    return [name for name, dtype in frame.schema.items() if dtype.is_numeric()]
 
 
 def _covariates(frame: pl.DataFrame, options: DataOptions) -> tuple[dict[str, tuple[Covariate, ...]], list[str]]:
@@ -202,7 +209,8 @@ def _target_finding(schema: Schema, known: NDArray[np.float64]) -> str:
             f"column '{schema.target}' holds no values, expected numbers to forecast: name another as target."
         )
     kind = "whole numbers" if schema.integer else "numbers"
-    return f"target '{schema.target}': {kind}{', never negative' if schema.nonnegative else ''}."
+    subject = "all series" if schema.wide else f"target '{schema.target}'"
+    return f"{subject}: {kind}{', never negative' if schema.nonnegative else ''}."
 
 
 def _wide_finding(values: tuple[str, ...]) -> str:

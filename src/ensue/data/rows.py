@@ -138,11 +138,21 @@ def read_rows(frame: pl.DataFrame, id: str | None, times: Stamps | None, name: s
     order = None
     was_sorted = True
     if not (grouped and (forward | ~same).all()):
-        order = np.lexsort((times, codes))  # stable: rows with the same stamp keep their order
+        order = _sorting(codes, times)
         was_sorted = bool((np.diff(order)[np.diff(codes[order]) == 0] > 0).all())
         times, codes = times[order], codes[order]
     offsets = np.searchsorted(codes, np.arange(len(ids) + 1)).astype(np.int64)
     return Rows(ids, offsets, times, order, was_sorted)
+
+
+def _sorting(codes: NDArray[np.int32], times: Stamps) -> NDArray[np.int64]:
+    """The order by series, then time; rows with the same stamp keep theirs."""
+    ticks = times.astype(np.int64)
+    ticks -= ticks.min()
+    span = int(ticks.max()) + 1
+    if span * (int(codes.max()) + 1) >= 2**63:
+        return np.lexsort((ticks, codes))
+    return np.argsort(codes * np.int64(span) + ticks, kind="stable")  # one key is three times as fast as two
 
 
 def count_positions(rows: Rows) -> NDArray[np.int64]:

@@ -116,7 +116,7 @@ def _choose(
         most = np.maximum.reduceat(np.where(known, y, -np.inf), offsets[:-1])
         short = (counts < min_length) & ~empty
         reasons[f"with fewer than {min_length} values"] = short
-        reasons["that never change"] = (least == most) & ~short
+        reasons["of one constant value"] = (least == most) & ~short
     useless = np.any(list(reasons.values()), axis=0)
     said = [
         f"{count:,} series {reason}: {some([ids[i] for i in np.flatnonzero(marked)])}"

@@ -33,7 +33,7 @@ from ensue.tasks.forecasting import ForecastingTask, Sizes, calibrate, design
 Whole = NDArray[np.int64]
 Weights = dict[str, NDArray[Any]]
 
-STEPS_A_BATCH = 24_000
+STEPS_A_BATCH = 12_000
 """Time steps in a training batch: windows are as many as fit, so that a step costs about the same for every table."""
 VALIDATION_WINDOWS = 64
 """Windows wanted in the validation cut; a panel of fewer series gives several of each."""
@@ -102,7 +102,7 @@ def fit(
                 seed=member_options.seed,
                 validate_every=_validate_every(recipe.steps),
             )
-            mark = fingerprint(panel, options)
+            mark = fingerprint(panel, task, member_options)
             report = train(
                 objective.module, objective, loop, checkpoint=file, resume=again, fingerprint=mark, progress=progress
             )
@@ -140,10 +140,10 @@ def batch_for(task: ForecastingTask, most: int) -> int:
     return int(np.clip(STEPS_A_BATCH // (task.context_length + task.horizon), 16, 4 * most))
 
 
-def fingerprint(panel: Panel, options: TrainOptions) -> str:
-    """Tells whether a checkpoint belongs to the same data and options."""
-    digest = hashlib.sha256(json.dumps([asdict(options), panel.schema.to_json()], sort_keys=True, default=str).encode())
-    for array in (panel.offsets, panel.history, panel.y, panel.past, panel.future, panel.static):
+def fingerprint(panel: Panel, task: ForecastingTask, options: TrainOptions) -> str:
+    """Tells whether a checkpoint belongs to the same data, task and options."""
+    digest = hashlib.sha256(json.dumps([asdict(options), task.to_json()], sort_keys=True, default=str).encode())
+    for array in (panel.offsets, panel.history, panel.times, panel.y, panel.past, panel.future, panel.static):
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
 
@@ -160,7 +160,7 @@ class _Objective:
         weights: Mapping[str, NDArray[Any]] | None,
     ) -> None:
         self.windows, self.validation, self.seed = windows, validation, options.seed
-        torch.manual_seed(options.seed)
+        torch.manual_seed(options.seed % 2**63)
         self.device = _device(options.device)
         self.module = build(task.network())
         if weights is None:

@@ -74,7 +74,7 @@ def train(
     """Train a module in place; it ends with the averaged weights of the best validation score.
 
     Args:
-        checkpoint: file to write at every validation, and to go on from with `resume`.
+        checkpoint: file to write at the start and at every validation, and to go on from with `resume`.
         fingerprint: of data and options; a checkpoint of another run is refused.
 
     Ctrl-C ends training early with the best weights so far. Raises `TrainingError` when the loss is no longer a number.
@@ -82,22 +82,25 @@ def train(
     state = _State(module, options)
     if resume and checkpoint is not None:
         state.restore(load_checkpoint(checkpoint, fingerprint))
+    elif checkpoint is not None:
+        # Written before the first step too, so that a run that ends before its first validation can be resumed.
+        save_checkpoint(checkpoint, state.snapshot(), fingerprint)
     started = time.monotonic() - state.run.seconds
     stopped = "all steps done"
     loss = math.nan
     try:
-        while state.run.step < options.steps:
+        # Asked before the step and not after a validation, so that a resumed run stops where it had stopped.
+        while state.run.step < options.steps and not state.stale():
             loss = state.advance(objective)
             if state.run.step % options.validate_every == 0 or state.run.step == options.steps:
                 state.validate(objective, loss)
                 state.run.seconds = time.monotonic() - started
                 if checkpoint is not None:
                     save_checkpoint(checkpoint, state.snapshot(), fingerprint)
-                if state.stale():
-                    stopped = f"no better validation score for {options.patience * options.validate_every} steps"
-                    break
             if progress is not None:
                 progress(_progress(state.run, options, loss, started))
+        if state.run.step < options.steps:
+            stopped = f"no better validation score for {options.patience * options.validate_every} steps"
     except KeyboardInterrupt:
         stopped = "interrupted"
     if state.best is None:
@@ -139,7 +142,7 @@ class _State:
     def advance(self, objective: Objective) -> float:
         """One training step; the loss before it."""
         step, options = self.run.step, self.options
-        torch.manual_seed((options.seed << 32) + step)
+        torch.manual_seed(((options.seed << 32) + step) % 2**63)
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate_at(step, options)
         self.module.train()

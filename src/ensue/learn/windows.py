@@ -65,7 +65,8 @@ class Windows:
         """The batch of a training step."""
         random = np.random.default_rng((seed, step))
         cumulative: Floats = self._cumulative  # type: ignore[attr-defined]
-        series = np.searchsorted(cumulative, random.random(self.batch_size)).astype(np.int64)
+        # Rounding may leave the last sum just below 1, so all but the last are enough to look among.
+        series = np.searchsorted(cumulative[:-1], random.random(self.batch_size)).astype(np.int64)
         history = self.panel.history[series]
         shortest = np.minimum(self.task.horizon + 8, history)
         ends = shortest + (random.random(self.batch_size) * (history - shortest + 1)).astype(np.int64)

@@ -54,6 +54,12 @@ def forecast_chart(
 
     Raises:
         DataError: A table without its columns, or without rows. MissingExtraError: Altair is not installed.
+
+    >>> import polars
+    >>> history = polars.DataFrame({"unique_id": ["a"] * 3, "ds": [1, 2, 3], "y": [2.0, 3.0, 5.0]})
+    >>> forecast = polars.DataFrame({"unique_id": ["a"] * 2, "ds": [4, 5], "ensue": [6.0, 7.0]})
+    >>> forecast_chart(history, forecast).to_dict()["title"]["text"]
+    'Forecast of the next 2 steps'
     """
     alt = _altair()
     check(history, forecast)
@@ -119,7 +125,7 @@ def _look(alt: Any, forecast: polars.DataFrame, y_title: str) -> _Look:
 def _panel(look: _Look, rows: polars.DataFrame, size: tuple[int, int], tag: int | None = None) -> Any:
     """One set of axes with everything of one series; `tag` tells it from the other panels, and titles it."""
     alt = look.alt
-    # Rows as plain data, since Altair refuses tables of more than 5,000 rows.
+    # Rows as plain data: Altair refuses tables of more than 5,000 rows, and checks its own data objects row by row.
     base = alt.Chart({"values": rows.drop("id").to_dicts()}, width=size[0], height=size[1])
     panel = _layers(look, base, rows, tag or 0)
     return panel if tag is None else panel.properties(title=_heading(alt, rows["id"][0]))

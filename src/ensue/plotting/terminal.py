@@ -41,6 +41,12 @@ def terminal_chart(
 
     Raises:
         DataError: A table without its columns, or without rows.
+
+    >>> import polars
+    >>> history = polars.DataFrame({"unique_id": ["a"] * 3, "ds": [1, 2, 3], "y": [2.0, 3.0, 5.0]})
+    >>> forecast = polars.DataFrame({"unique_id": ["a"] * 2, "ds": [4, 5], "ensue": [6.0, 7.0]})
+    >>> terminal_chart(history, forecast, width=60).splitlines()[0]
+    'a: observed, then the forecast (median)'
     """
     check(history, forecast)
     ids = [str(name) for name in forecast["unique_id"].unique(maintain_order=True)]

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from ensue.data.calendar import keeps_utc
 from ensue.data.panel import Panel
+from ensue.data.schema import Schema
 from ensue.tasks.forecasting import at_levels
 
 if TYPE_CHECKING:
@@ -35,7 +37,7 @@ def forecast_frame(
         schema.time or "ds": panel.future_times(horizon).reshape(-1),
         **band_columns(quantiles.reshape(-1, len(levels)), levels, wanted),
     }
-    return in_zone(polars.DataFrame(columns), schema.time or "ds", schema.time_zone)
+    return in_own_zone(polars.DataFrame(columns), schema.time or "ds", schema)
 
 
 def band_columns(
@@ -53,9 +55,24 @@ def band_columns(
 
 
 def in_zone(frame: polars.DataFrame, time: str, time_zone: str | None) -> polars.DataFrame:
-    """The frame with its stamps in the table's own time zone."""
+    """The frame with its stamps, which are in UTC, in a time zone."""
     import polars
 
     if time_zone is None or frame[time].dtype != polars.Datetime("us"):
         return frame
     return frame.with_columns(polars.col(time).dt.replace_time_zone("UTC").dt.convert_time_zone(time_zone))
+
+
+def in_own_zone(frame: polars.DataFrame, time: str, schema: Schema) -> polars.DataFrame:
+    """The frame with its stamps, which are a panel's, in the time zone of the table the panel was read from."""
+    import polars
+
+    zone = schema.time_zone
+    if zone is None or keeps_utc(schema.frequency):
+        return in_zone(frame, time, zone)
+    # Local dates: where the clock is put forward at midnight, the day begins an hour later.
+    local, later = polars.col(time), polars.col(time) + polars.duration(hours=1)
+    begin = local.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
+    return frame.with_columns(
+        begin.fill_null(later.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null"))
+    )

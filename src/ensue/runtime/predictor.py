@@ -8,14 +8,18 @@ Letters: `batch` series side by side, `time` steps, `level` quantile levels, `wi
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ensue.data.causal import CausalState
+from ensue.data.frequency import Frequency
 from ensue.data.panel import Panel
 from ensue.errors import DataError, UsageError
 from ensue.runtime.engine import Engine
@@ -26,6 +30,8 @@ Whole = NDArray[np.int64]
 
 GROUP = 256
 """Series read side by side."""
+FEW = 3
+"""Known values without which nothing can be said of a series' spread."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +49,11 @@ class Predictor:
 
     task: ForecastingTask
     engines: tuple[Engine, ...]
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Tells whether a saved state belongs to this model; the calibrated widths in the task are its own alone."""
+        return hashlib.sha256(json.dumps(self.task.to_json(), sort_keys=True).encode()).hexdigest()[:32]
 
     def start(self, batch: int) -> ReaderState:
         """The state before anything was read."""
@@ -83,9 +94,7 @@ class Predictor:
 
         Raises `DataError` where covariates known ahead stop before the horizon.
         """
-        if horizon < 1:
-            raise UsageError(f"horizon is {horizon}, expected 1 or more steps: give --horizon 30, for example.")
-        check_future(panel, horizon)
+        check_future(panel, check_horizon(horizon))
         result = np.empty((len(panel), horizon, len(self.task.levels)))
         for group in _groups(panel.history):
             state = self._read(panel, group, np.zeros(len(group), dtype=np.int64))
@@ -143,7 +152,23 @@ def after_history(panel: Panel, series: Whole, horizon: int) -> Surroundings:
         future = panel.future[rows]
     past = np.full((batch, horizon, panel.past.shape[1]), np.nan)
     times = panel.select(series).future_times(horizon)
-    return Surroundings(times, np.ones((batch, horizon)), past, future, panel.static[series])
+    last = panel.times[panel.offsets[series] + panel.history[series] - 1]
+    return Surroundings(times, spacing(times, last, panel.schema.frequency), past, future, panel.static[series])
+
+
+def spacing(times: NDArray[Any], before: NDArray[Any], frequency: Frequency) -> Floats:
+    """Time since the step before, in steps: `(batch, time)` for stamps `(batch, time)` that follow those `before`."""
+    if frequency.is_regular:
+        return np.ones(times.shape)
+    apart = np.diff(np.concatenate([before[:, None], times], axis=1).astype(np.int64), axis=1)
+    return np.asarray(apart / frequency.count)
+
+
+def check_horizon(horizon: int) -> int:
+    """The horizon itself. Raises `UsageError` where it is no number of steps."""
+    if isinstance(horizon, bool) or not isinstance(horizon, (int, np.integer)) or horizon < 1:
+        raise UsageError(f"horizon is {horizon!r}, expected 1 or more steps: give --horizon 30, for example.")
+    return int(horizon)
 
 
 def check_future(panel: Panel, horizon: int) -> None:
@@ -159,6 +184,25 @@ def check_future(panel: Panel, horizon: int) -> None:
             f"Series '{panel.ids[worst]}' has {given} of {_listed(names)}, and a horizon of {horizon} steps needs "
             f"{horizon}: add rows with an empty target, or give them with --future-data."
         )
+
+
+def warnings_of(task: ForecastingTask, panel: Panel, horizon: int) -> tuple[str, ...]:
+    """What to know of a forecast before it is trusted, as sentences."""
+    said = []
+    if horizon > task.horizon:
+        said.append(
+            f"{horizon} steps are asked of a model trained for {task.horizon}: "
+            f"its bands are calibrated up to step {task.horizon} only."
+        )
+    known = np.add.reduceat(np.isfinite(panel.y), panel.offsets[:-1], dtype=np.int64)
+    few = [name for name, count in zip(panel.ids, known, strict=True) if count < FEW]
+    if few:
+        more = f" and {len(few) - 5} more" if len(few) > 5 else ""
+        said.append(
+            f"{len(few):,} series with fewer than {FEW} known values, whose bands tell nothing: "
+            f"{_listed(few[:5])}{more}."
+        )
+    return tuple(said)
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -85,7 +85,7 @@ def contents(
         "network": task.network().to_json(),
         "members": len(weights),
         "series": list(recent_rows.ids),
-        "report": asdict(report),
+        "report": report.to_json(),
         "options": {"data": asdict(data), "train": asdict(train)},
     }
     return arrays, description
@@ -114,15 +114,13 @@ def restore(arrays: Mapping[str, NDArray[Any]], description: dict[str, Any]) -> 
             findings=(),
         )
         _check_rows(recent_rows)
-        report = dict(description["report"])
-        report["curve"] = tuple((int(step), float(loss), float(score)) for step, loss, score in report["curve"])
         options = description["options"]
         parts = ForecasterParts(
             task,
             weights,
             recent_rows,
             ends(recent_rows),
-            TrainingReport(**report),
+            TrainingReport.from_json(description["report"]),
             DataOptions(**_tuples(options["data"])),
             TrainOptions(**_tuples(options["train"])),
         )
