@@ -174,7 +174,7 @@ class Forecaster:
             )
         if id is not None and id not in panel.ids:
             raise DataError(f"There is no series '{id}': {nearest(id, panel.ids)}")
-        return _stream_after(predictor, panel, 0 if id is None else panel.ids.index(id))
+        return ForecastStream.after(predictor, panel, 0 if id is None else panel.ids.index(id))
 
     def save(self, path: str | Path) -> None:
         """Write the one model file, whole or not at all."""
@@ -373,16 +373,3 @@ def _tuple(name: str, value: Any) -> tuple[Any, ...]:
     except TypeError as error:
         expected = "a list of whole numbers" if name == "season" else "a list of column names"
         raise UsageError(f"{name} is {value!r}, expected {expected}.") from error
-
-
-def _stream_after(predictor: Predictor, panel: Panel, series: int) -> ForecastStream:
-    """A stream that has read the remembered history of one series of a panel."""
-    from ensue.runtime.stream import ForecastStream
-
-    view = panel.series(series)
-    first = max(0, view.history - predictor.task.memory)
-    rows = slice(first, view.history)
-    stream = ForecastStream(predictor, view.static)
-    time = view.times[first] if panel.schema.frequency.is_regular else view.times[rows]
-    stream.update(view.y[rows], time=time, past=view.past[rows], future=view.future[rows])
-    return stream

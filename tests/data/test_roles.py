@@ -113,6 +113,7 @@ def test_a_wide_table_is_as_many_series() -> None:
         "a wide table: 2 columns of numbers, each a series ('north', 'south'); name one as target to forecast it."
         in (schema.findings)
     )
+    assert schema.findings[-1] == "columns not used: note (name them with --past, --future or --static)."
     long = melt(frame, schema)
     assert long.columns == ["ds", "unique_id", "y"] and long.height == 60
     assert long.filter(pl.col("unique_id") == "south")["y"].to_list() == (np.arange(30) / 2).tolist()

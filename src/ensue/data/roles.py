@@ -71,12 +71,10 @@ def find_roles(frame: pl.DataFrame, options: DataOptions = DataOptions()) -> Sch
         *options.future,
         *options.static,
     }
-    if columns.values:
-        frame = melt(frame, schema)
-    schema, findings = _describe(frame, schema, options)
+    schema, findings = _describe(melt(frame, schema), schema, options)
     if columns.values:
         findings.insert(0, _wide_finding(columns.values))
-    unused = [name for name in frame.columns if name not in used and not (columns.values and name in (ID, VALUE))]
+    unused = [name for name in frame.columns if name not in used]
     return replace(schema, findings=(*findings, *notes, *_unused_finding(unused)))
 
 

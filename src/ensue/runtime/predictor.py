@@ -12,6 +12,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from functools import cached_property
 from typing import Any
 
@@ -97,7 +98,7 @@ class Predictor:
         check_future(panel, check_horizon(horizon))
         result = np.empty((len(panel), horizon, len(self.task.levels)))
         for group in _groups(panel.history):
-            state = self._read(panel, group, np.zeros(len(group), dtype=np.int64))
+            state = self.read(panel, group)
             result[group] = self.forecast(after_history(panel, group, horizon), state)
         return result
 
@@ -109,7 +110,7 @@ class Predictor:
         result = np.empty((len(panel), windows, horizon, len(self.task.levels)))
         for group in _groups(panel.history):
             back = horizon + (windows - 1) * step
-            state = self._read(panel, group, np.full(len(group), back))
+            state = self.read(panel, group, back)
             for window in range(windows):
                 rows = (panel.offsets[group] + panel.history[group] - back)[:, None]
                 block = surroundings(panel, group, rows + np.arange(horizon))
@@ -120,21 +121,34 @@ class Predictor:
                 back -= step
         return result
 
-    def _read(self, panel: Panel, group: Whole, leave: Whole) -> ReaderState:
-        """Read the remembered part of the history of a group of series, but for the last `leave` rows of each."""
+    def read(self, panel: Panel, group: Whole, leave: Whole | int = 0) -> ReaderState:
+        """The state of a group of series after their history, but for the last `leave` rows of each.
+
+        As in training, the front end reads `task.memory` rows and the networks the last `task.context_length` of them.
+        """
         ends = panel.history[group] - leave
         rows = min(self.task.memory, int(ends.max()))
         begins = np.maximum(rows - ends, 0)
+        warm = max(rows - self.task.context_length, 0)
         state = self.start(len(group))
         # Shorter series join where they begin: until then their memory is kept empty.
-        borders = [*np.unique(np.concatenate([[0], begins])), rows]
-        for first, after in zip(borders[:-1], borders[1:], strict=True):
-            state = _emptied(state, begins == first)
+        joins = np.unique(np.maximum(begins, warm))
+        for first, after in pairwise([0, *joins[joins > 0], rows]):
             index = np.arange(first, after)
             at = panel.offsets[group][:, None] + np.maximum((ends - rows)[:, None] + index, 0)
             values = np.where(index >= begins[:, None], panel.y[at], np.nan)
-            _, state = self.advance(values, surroundings(panel, group, at), state)
+            block = surroundings(panel, group, at)
+            if first < warm:
+                state = self._remember(values, block, state)
+            else:
+                state = self.advance(values, block, _emptied(state, begins == first))[1]
         return state
+
+    def _remember(self, values: Floats, block: Surroundings, state: ReaderState) -> ReaderState:
+        """Read a block with the front end alone."""
+        seen = np.isfinite(values)
+        _, causal = self.task.reader.read(np.where(seen, values, 0.0), seen, state.causal)
+        return replace(state, causal=causal, past=block.past[:, -1])
 
 
 def surroundings(panel: Panel, series: Whole, rows: Whole) -> Surroundings:

@@ -19,6 +19,7 @@ from ensue.data.calendar import calendar_names, keeps_utc
 from ensue.data.days import Stamps
 from ensue.data.rows import show_time
 from ensue.data.schema import Schema
+from ensue.data.panel import Panel
 from ensue.errors import DataError, ModelFileError, UsageError
 from ensue.runtime.predictor import Predictor, ReaderState, check_horizon, spacing
 from ensue.tasks.forecasting import Surroundings
@@ -42,6 +43,15 @@ class ForecastStream:
             raise UsageError(f"static has shape {given.shape}, expected ({columns},), one value a static covariate.")
         self._static = given[None, :]
         self.reset()
+
+    @classmethod
+    def after(cls, predictor: Predictor, panel: Panel, series: int) -> ForecastStream:
+        """A stream that stands after the history of one series of a panel: it forecasts what `predict` does there."""
+        stream = cls(predictor, panel.static[series])
+        stream._state = predictor.read(panel, np.array([series]))
+        stream._steps = int(panel.history[series])
+        stream._last = panel.times[panel.offsets[series] + panel.history[series] - 1]
+        return stream
 
     def reset(self) -> None:
         """Forget everything: the stream is as new."""

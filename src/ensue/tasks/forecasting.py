@@ -96,7 +96,7 @@ class ForecastingTask:
     @property
     def memory(self) -> int:
         """Rows of history a forecast reads; what is older is not looked at."""
-        return self.warm_up + 2 * self.context_length
+        return self.warm_up + self.context_length
 
     def network(self) -> Network:
         """The network of this task: embeddings, a linear layer, residual LSTM layers and a quantile head."""
