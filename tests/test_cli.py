@@ -7,6 +7,7 @@ the end train the real one for a few steps.
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -403,3 +404,117 @@ def test_a_quiet_voice_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().err == ""
     Voice().findings(["a", "a", "b"])
     assert capsys.readouterr().err == "- a\n- b\n"
+
+
+# ---- the real forecaster, on few points and for few steps ----
+
+TINY = "[data]\nseason = [6]\n[train]\nhorizon = 6\nhidden_size = 4\nlayers = 1\nbatch_size = 4\nsteps = 4\n"
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a table and the model the command line trained on it."""
+    folder = tmp_path_factory.mktemp("real")
+    write_wave(folder / "wave.csv", 120)
+    (folder / "tiny.toml").write_text(TINY)
+    command = ["train", "forecast", "wave.csv", "-o", "wave.ensue", "--config", "tiny.toml"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        assert cli.run(command) == 0
+    return folder
+
+
+def write_wave(path: Path, points: int) -> None:
+    rows = [f"{point},{20 + (point % 6) + (point * 7 % 5) / 10:.1f}" for point in range(points)]
+    path.write_text("\n".join(["ds,y", *rows]) + "\n")
+
+
+def test_the_whole_way_from_a_table_to_pictures(
+    trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(trained)
+    command = ["forecast", "wave.csv", "-m", "wave.ensue", "--horizon", "4", "--levels", "80"]
+    assert cli.run([*command, "--out", "f.csv", "--plot", "f.svg"]) == 0
+    table = polars.read_csv("f.csv")
+    assert table.columns[1:] == ["ds", "ensue", "ensue-lo-80", "ensue-hi-80"]
+    assert table["ds"].to_list() == [120, 121, 122, 123]
+    assert Path("f.svg").read_text().startswith("<svg")
+    assert cli.run([*command, "--plot", "-", "--quiet"]) == 0
+    assert "80 % band" in capsys.readouterr().out
+
+
+def test_a_real_backtest_trains_anew_and_refuses_what_was_seen(
+    trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(trained)
+    command = ["backtest", "wave.csv", "-m", "wave.ensue", "--windows", "3"]
+    assert cli.run([*command, "--json", "--quiet"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert [row["model"] for row in result["scores"]] == ["ensue", "SeasonalNaive"]
+    assert len(result["by_step"]) == 2 * 6
+    code, line = failed(capsys, *command, "--no-refit", "--quiet")
+    assert code == 2
+    assert "its score would be of values it has seen" in line
+
+
+def test_info_of_a_real_model(
+    trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(trained)
+    assert cli.run(["info", "wave.ensue", "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert (facts["task"], facts["horizon"], facts["seasons"]) == ("forecasting", 6, [6])
+    assert facts["training"]["steps"] == 4
+
+
+@pytest.mark.parametrize("verb", ["forecast", "backtest"])
+def test_a_table_that_is_not_there(
+    trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], verb: str
+) -> None:
+    monkeypatch.chdir(trained)
+    code, line = failed(capsys, verb, "wafe.csv", "-m", "wave.ensue")
+    assert code == 1
+    assert line.startswith("ensue: ")
+    assert "'wafe.csv'" in line
+
+
+def test_a_file_that_is_no_model(
+    trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(trained)
+    for verb in (["info", "wave.csv"], ["forecast", "wave.csv", "-m", "wave.csv"]):
+        code, line = failed(capsys, *verb)
+        assert code == 1
+        assert line.startswith("ensue: ")
+        assert "wave.csv" in line
+
+
+def test_ctrl_c_saves_the_best_and_resume_ends_the_training(trained: Path) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "ensue",
+        "train",
+        "forecast",
+        "wave.csv",
+        "-o",
+        "cut.ensue",
+        "--config",
+        "tiny.toml",
+    ]
+    command += ["--steps", "2000"]
+    program = subprocess.Popen(command, cwd=trained, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    assert program.stderr is not None
+    for line in program.stderr:
+        if line.startswith("step "):
+            program.send_signal(signal.SIGINT)
+            break
+    said = program.stderr.read()
+    program.stderr.close()
+    assert program.wait() == 130, said
+    assert said.splitlines()[-1].startswith("Interrupted: cut.ensue has the best so far")
+    assert (trained / "cut.ensue").exists()
+    assert (trained / "cut.ensue.checkpoint").exists()
+    done = subprocess.run([*command, "--resume"], cwd=trained, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert not (trained / "cut.ensue.checkpoint").exists()

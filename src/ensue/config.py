@@ -70,16 +70,17 @@ class Recipe:
     """Windows in a training step."""
     learning_rate: float
     """Highest learning rate, reached after warm-up and followed down a cosine."""
-    steps: int
-    """Training steps at most; training stops earlier where the validation score no longer improves."""
+    steps: int | None
+    """Training steps at most, fewer where the validation score no longer improves; None: by the size of the table."""
     ensemble: int
     """Networks trained from different seeds, whose quantiles are averaged."""
 
     def __post_init__(self) -> None:
-        for name in ("hidden_size", "layers", "batch_size", "steps", "ensemble"):
+        for name in ("hidden_size", "layers", "batch_size", "ensemble"):
             _at_least_one(name, getattr(self, name))
-        if self.context_length is not None:
-            _at_least_one("context_length", self.context_length)
+        for name in ("steps", "context_length"):
+            if getattr(self, name) is not None:
+                _at_least_one(name, getattr(self, name))
         if not 0 < self.learning_rate < 1:
             raise ConfigError(
                 f"learning_rate is {self.learning_rate}, expected a number between 0 and 1, such as 0.001."
@@ -92,7 +93,7 @@ PRESETS: Mapping[str, Recipe] = types.MappingProxyType(
             hidden_size=32, layers=1, context_length=None, batch_size=64, learning_rate=5e-3, steps=500, ensemble=1
         ),
         "default": Recipe(
-            hidden_size=64, layers=2, context_length=None, batch_size=64, learning_rate=4e-3, steps=600, ensemble=1
+            hidden_size=64, layers=2, context_length=None, batch_size=64, learning_rate=4e-3, steps=None, ensemble=1
         ),
         "thorough": Recipe(
             hidden_size=128, layers=2, context_length=None, batch_size=128, learning_rate=1e-3, steps=6000, ensemble=3

@@ -36,7 +36,7 @@ STEPS = 50
 
 
 def make_predictor(schema: Schema, seed: int = 0) -> Predictor:
-    task = ForecastingTask(schema, HORIZON, context_length=30, sizes=Sizes(hidden_size=8, layers=2))
+    task = ForecastingTask(schema, HORIZON, context_length=STEPS, sizes=Sizes(hidden_size=8, layers=2))
     network = task.network()
     random = np.random.default_rng(seed)
     weights = {name: random.normal(scale=0.4, size=shape).astype("f") for name, shape in network.parameters().items()}
@@ -53,7 +53,8 @@ def make_panel(schema: Schema, seed: int = 0) -> Panel:
     first = np.datetime64("2024-03-29", "us") if schema.frequency.has_stamps else np.int64(0)
     times = schema.frequency.advance(np.full(rows, first), np.arange(rows))
     if not schema.frequency.is_regular:
-        times[:STEPS] += np.sort(random.integers(0, 10**12, STEPS)) - 10**12
+        times[:STEPS] += np.sort(random.integers(0, 10**12, STEPS))
+        times[STEPS:] = schema.frequency.advance(np.full(HORIZON, times[STEPS - 1]), np.arange(1, HORIZON + 1))
     past = np.stack([random.normal(size=rows), random.integers(0, 3, rows)], 1)[:, : len(schema.past)]
     past[STEPS:] = np.nan
     future = random.normal(size=(rows, len(schema.future)))

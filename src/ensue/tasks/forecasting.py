@@ -217,7 +217,7 @@ class ForecastingTask:
 def design(panel: Panel, horizon: int, sizes: Sizes, context_length: int | None = None) -> ForecastingTask:
     """The task for a panel: how far back to look, and the scale of each numeric covariate."""
     seasons = [season for season in panel.schema.seasons if season <= 200]
-    default = min(max(2 * max(seasons, default=1), 3 * horizon, 64), 400)
+    default = min(max(max(seasons, default=1), 2 * horizon, 64), 400)
     scales: list[tuple[str, Scale]] = []
     for covariates, values in (
         (panel.schema.future, panel.future),
@@ -262,7 +262,8 @@ def calibrate(task: ForecastingTask, quantiles: Floats, targets: Floats, indepen
             high = len(levels) - 1 - low
             side = np.where(targets < median, median - quantiles[:, low], quantiles[:, high] - median)
             score = np.abs(targets - median) / np.maximum(side, 1e-12)
-            factor = float(np.quantile(score, levels[high] - levels[low]))
+            share = min((levels[high] - levels[low]) * (1 + 1 / independent), 1.0)
+            factor = float(np.quantile(score, share))
             widths[low] = widths[high] = float(np.exp(trust * np.log(np.clip(factor, 0.25, 4.0))))
     return replace(task, widths=tuple(widths))
 
