@@ -13,8 +13,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 from jaxtyping import install_import_hook
 
-# Every call of an annotated function of the learning wing has its shapes checked while tests run.
-install_import_hook("ensue.learn", "beartype.beartype")
+# Every call of an annotated function of these modules has its types and shapes checked while tests run. The loop is not
+# among them: it speaks to protocols, which are for the type checker.
+SHAPED = ("reference", "lstm", "modules", "losses", "windows", "forecasting")
+install_import_hook([f"ensue.learn.{module}" for module in SHAPED], "beartype.beartype")
 
 settings.register_profile("here", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("ci", parent=settings.get_profile("here"), derandomize=True)

@@ -502,7 +502,7 @@ def test_ctrl_c_saves_the_best_and_resume_ends_the_training(trained: Path) -> No
         "--config",
         "tiny.toml",
     ]
-    command += ["--steps", "2000"]
+    command += ["--steps", "300"]
     program = subprocess.Popen(command, cwd=trained, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     assert program.stderr is not None
     for line in program.stderr:

@@ -217,7 +217,7 @@ class ForecastingTask:
 def design(panel: Panel, horizon: int, sizes: Sizes, context_length: int | None = None) -> ForecastingTask:
     """The task for a panel: how far back to look, and the scale of each numeric covariate."""
     seasons = [season for season in panel.schema.seasons if season <= 200]
-    default = min(max(max(seasons, default=1), 2 * horizon, 64), 400)
+    default = min(max(max(seasons, default=1), 3 * horizon, 64), 400)
     scales: list[tuple[str, Scale]] = []
     for covariates, values in (
         (panel.schema.future, panel.future),
