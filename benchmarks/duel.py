@@ -114,12 +114,13 @@ def main() -> None:
     warnings.simplefilter("ignore")
     out.mkdir(parents=True, exist_ok=True)
     ratios, coverages = [], []
+    where = machine()  # before the runs: the commit that is measured
     for name in sets or duel_data.duel_sets():
         result = run(name, dict(options), validation)
         ratios.append(result["relative"])
         coverages.append((result["coverage-80"], result["coverage-95"]))
         cut = "validation-" if validation else ""
-        (out / f"duel-{cut}{name}.json").write_text(json.dumps(result | {"machine": machine()}, indent=1) + "\n")
+        (out / f"duel-{cut}{name}.json").write_text(json.dumps(result | {"machine": where}, indent=1) + "\n")
         owa = f"  OWA {result['OWA']:.3f}" if "OWA" in result else ""
         print(
             f"{name:22s} MASE {result['MASE']:.4f}  relative {result['relative']:.4f}  80% {result['coverage-80']:.1f}"

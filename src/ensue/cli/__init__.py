@@ -92,7 +92,7 @@ def run(arguments: Sequence[str]) -> int:
         return 0
     except SystemExit as stop:  # a reader that closed the pipe, met inside the parser
         return int(stop.code or 0)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):
         return 130
     except Exception as error:
         if "--debug" in arguments:

@@ -38,14 +38,15 @@ def load_checkpoint(path: Path, fingerprint: str) -> Checkpoint:
     try:
         with safe_open(path, framework="pt") as file:
             header = json.loads((file.metadata() or {})["ensue-checkpoint"])
+            written_by, progress = header["fingerprint"], dict(header["progress"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
-    except (SafetensorError, KeyError, ValueError, OSError) as error:
+    except (SafetensorError, KeyError, TypeError, ValueError, OSError) as error:
         raise ModelFileError(
             f"{path} is not a checkpoint of a training run: remove it and train from the start."
         ) from error
-    if header["fingerprint"] != fingerprint:
+    if written_by != fingerprint:
         raise ModelFileError(
             f"The checkpoint {path} belongs to a run with other data or options: resume with the same ones, "
             "or train without --resume."
         )
-    return Checkpoint(tensors, header["progress"])
+    return Checkpoint(tensors, progress)

@@ -145,9 +145,9 @@ def steps_for(rows: int) -> int:
     """Training steps for a table of so many rows: a small one is learned, and over-learned, sooner.
 
     >>> [steps_for(rows) for rows in (1_000, 50_000, 400_000)]
-    [300, 600, 1100]
+    [300, 600, 1400]
     """
-    return int(np.clip(round(12 * (rows / 50_000) ** 0.3) * 50, 300, 1200))
+    return int(np.clip(round(12 * (rows / 50_000) ** 0.4) * 50, 300, 1600))
 
 
 def fingerprint(panel: Panel, task: ForecastingTask, options: TrainOptions) -> str:

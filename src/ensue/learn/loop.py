@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -142,7 +143,8 @@ class _State:
     def advance(self, objective: Objective) -> float:
         """One training step; the loss before it."""
         step, options = self.run.step, self.options
-        torch.manual_seed(((options.seed << 32) + step) % 2**63)
+        # Of a seed PyTorch's generator for the processor keeps 32 bits only, so seed and step are mixed into these.
+        torch.manual_seed(int(np.random.SeedSequence((options.seed, step)).generate_state(1)[0]))
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate_at(step, options)
         self.module.train()
