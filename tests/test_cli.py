@@ -32,7 +32,7 @@ class StandInForecaster:
 
     def __init__(self, data: DataOptions, train: TrainOptions, report: Any = REPORT) -> None:
         self.data, self.train, self.report_ = data, train, report
-        self.findings_ = ("a gap of 2 rows",)
+        self.findings_ = self.prediction_findings_ = ("a gap of 2 rows",)
         self.fitted: dict[str, Any] = {}
 
     def fit(self, table: str, *, checkpoint: Path, progress: Any, **more: Any) -> StandInForecaster:

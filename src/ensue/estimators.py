@@ -103,9 +103,9 @@ class Forecaster:
         Ctrl-C keeps the best network so far and returns; `report_.stopped` is then 'interrupted'. Raises `DataError` for a
         table that cannot be used and `TrainingError` when the loss is no longer a number.
         """
-        panel, findings = self._training_panel(df)
+        panel, self.findings_ = self._training_panel(df)
         self._learn(panel, checkpoint=checkpoint, resume=resume, start_from=start_from, progress=progress)
-        self.findings_, self._sample = findings, _sample(df)
+        self._sample = _sample(df)
         return self
 
     def predict(

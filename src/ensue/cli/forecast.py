@@ -47,12 +47,12 @@ def forecast(
     table = read_table(data)
     voice.findings(table.findings)
     result = forecaster.predict(table.frame, horizon=horizon, levels=percentages, future=future_data)
-    voice.findings(forecaster.findings_)
+    voice.findings(forecaster.prediction_findings_)
     if out is not None:
         write_table(result, out)
         voice.say(f"The forecast is in {out}.")
     if json:
-        print_json({"findings": [*table.findings, *forecaster.findings_], "forecast": result.to_dicts()})
+        print_json({"findings": [*table.findings, *forecaster.prediction_findings_], "forecast": result.to_dicts()})
     elif out is None and plot != "-":
         write_table(result, "-")
     if plot is not None:

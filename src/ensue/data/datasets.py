@@ -79,7 +79,7 @@ def load(name: str) -> pl.DataFrame:
         return frame
     about = read_table(_index_folder() / subset["file"]).frame
     chosen = about.filter(pl.col(subset["column"]).str.to_lowercase() == subset["value"])["unique_id"]
-    return frame.filter(pl.col("unique_id").is_in(chosen.implode()))
+    return frame.filter(pl.col("unique_id").is_in(chosen.to_list()))
 
 
 def names() -> list[str]:

@@ -21,6 +21,11 @@ from ensue.tasks.forecasting import ForecastingTask
 
 Weights = dict[str, NDArray[Any]]
 
+DEEPEST = 1000
+"""Layers that no network comes near."""
+LONGEST = 1_000_000
+"""Steps that no horizon, context or season of a forecaster in use comes near."""
+
 
 @dataclass(frozen=True)
 class ForecasterParts:
@@ -95,7 +100,10 @@ def restore(arrays: Mapping[str, NDArray[Any]], description: dict[str, Any]) -> 
     """The parts of a forecaster from its file. Raises `ModelFileError` where something is missing or does not fit."""
     try:
         task = ForecastingTask.from_json(description["forecasting"])
+        _check_task(task)
         members = int(description["members"])
+        if not 1 <= members <= len(arrays):
+            raise ValueError(f"it has {members} members")
         weights = tuple(
             {name.split(".", 2)[2]: array for name, array in arrays.items() if name.startswith(f"members.{i}.")}
             for i in range(members)
@@ -124,11 +132,25 @@ def restore(arrays: Mapping[str, NDArray[Any]], description: dict[str, Any]) -> 
             DataOptions(**_tuples(options["data"])),
             TrainOptions(**_tuples(options["train"])),
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise ModelFileError(
             f"The model file lacks part of a forecaster, or holds it in another form ({error}): save the model again."
         ) from error
     return parts
+
+
+def _check_task(task: ForecastingTask) -> None:
+    """Refuse a task that cannot be; its network refuses sizes and levels that cannot be."""
+    if not 1 <= task.sizes.layers <= DEEPEST:
+        raise ValueError(f"it has {task.sizes.layers} layers")
+    task.network()
+    lengths = (task.horizon, task.context_length, *task.schema.seasons)
+    if not all(1 <= length <= LONGEST for length in lengths):
+        raise ValueError(f"its horizon, context and seasons are {lengths}")
+    if 0.5 not in task.levels or len(task.widths) != len(task.levels):
+        raise ValueError("its quantile levels lack a median, or widths")
+    if not (np.isfinite(task.widths).all() and min(task.widths) > 0):
+        raise ValueError("its widths are no positive numbers")
 
 
 def _check_rows(panel: Panel) -> None:
@@ -140,7 +162,7 @@ def _check_rows(panel: Panel) -> None:
         and panel.history.shape == (series,)
         and bool((panel.offsets[[0, -1]] == (0, rows)).all())
         and bool(((total >= panel.history) & (panel.history > 0)).all())
-        and panel.times.shape == (rows,)
+        and panel.y.shape == panel.times.shape == (rows,)
         and panel.past.shape == (rows, len(panel.schema.past))
         and panel.future.shape == (rows, len(panel.schema.future))
         and panel.static.shape == (series, len(panel.schema.static))
