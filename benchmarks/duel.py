@@ -87,7 +87,8 @@ def machine() -> dict[str, str]:
     def git(*words: str) -> str:
         return subprocess.run(["git", *words], cwd=HERE, capture_output=True, text=True).stdout.strip()
 
-    model = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "")
+    cpus = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
+    model = next((line.split(":")[1].strip() for line in cpus if line.startswith("model name")), "")
     return {
         "cpu": model or platform.processor(),
         "cores": str(os.cpu_count()),

@@ -4,8 +4,8 @@
     python benchmarks/race.py --share 0.1 ETTh1
 
 For each set a few steps are trained to learn what one costs here; then a network is trained from the start with as many
-steps as fit into the given share of neuralforecast's processor seconds (benchmarks/others/results, one thread as here), season
-detection and validation included, and scored on the same windows.
+steps as fit into the given share of neuralforecast's processor seconds (benchmarks/others/results, one thread as here),
+season detection and validation included, and scored on the same windows.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-import duel_data
 from duel import machine, run
 
 HERE = Path(__file__).resolve().parent
@@ -42,7 +41,10 @@ def race(name: str, share: float) -> dict[str, Any]:
         "allowed_cpu_seconds": round(allowed, 1),
         "MASE": ours["MASE"],
         "predict_cpu_seconds": ours["predict_cpu_seconds"],
-        "neuralforecast": {"MASE": round(theirs["scores"]["MASE"], 4), "train_cpu_seconds": theirs["train_cpu_seconds"]},
+        "neuralforecast": {
+            "MASE": round(theirs["scores"]["MASE"], 4),
+            "train_cpu_seconds": theirs["train_cpu_seconds"],
+        },
         "reached": ours["MASE"] <= theirs["scores"]["MASE"],
     }
 

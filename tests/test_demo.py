@@ -18,7 +18,7 @@ def test_the_wave_has_amplitude_one_and_repeats() -> None:
 
 def test_errors_are_shares_of_the_amplitude() -> None:
     truth = np.array([0.0, 1.0])
-    result = demo.SineResult(np.zeros(1), truth, truth + np.array([0.3, -0.4]), 0.01, 1, 1.0)
+    result = demo.SineResult(np.zeros(1), truth, truth + np.array([0.3, -0.4]), 0.01, (25,), 1, 1.0)
     assert math.isclose(result.closed_eyes_rmse, math.sqrt(0.125))
     assert math.isclose(result.closed_eyes_largest, 0.4)
 

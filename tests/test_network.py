@@ -104,7 +104,7 @@ def test_a_damaged_description_is_a_network_or_a_model_file_error(network: Netwo
     try:
         found = Network.from_json(description)
     except ModelFileError as error:
-        assert str(error).startswith("The network description cannot be right: ")  # noqa: PT017
+        assert str(error).startswith("The network description cannot be right: ")
     else:
         assert Network.from_json(found.to_json()) == found
 

@@ -39,8 +39,9 @@ class Contender(ABC):
     library: str
     packages: tuple[str, ...]
 
-    def __init__(self, data: DuelSet) -> None:
+    def __init__(self, data: DuelSet, seed: int = SEED) -> None:
         self.data = data
+        self.seed = seed
 
     @abstractmethod
     def settings(self) -> dict[str, Any]:
@@ -103,11 +104,12 @@ def run(kind: type[Contender]) -> None:
     options = argparse.ArgumentParser(description=f"Measure {kind.library} on the duel sets.")
     options.add_argument("sets", nargs="*", default=SETS)
     options.add_argument("--limit", type=float, default=LIMIT_MINUTES, help="processor minutes a set may take")
+    options.add_argument("--seed", type=int, default=SEED)
     options.add_argument("--out", type=Path, default=RESULTS, help="folder for the JSON files")
     given = options.parse_args()
     for name in given.sets:
         data = load_set(name)
-        contender = kind(data)
+        contender = kind(data, given.seed)
         facts = {
             "library": kind.library,
             "set": name,
@@ -115,7 +117,7 @@ def run(kind: type[Contender]) -> None:
             "windows": data.windows,
             "horizon": data.horizon,
             "steps": STEPS,
-            "seed": SEED,
+            "seed": given.seed,
             "threads": 1,
             "settings": contender.settings(),
             "versions": {"python": platform.python_version()} | {p: version(p) for p in kind.packages},

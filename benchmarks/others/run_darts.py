@@ -11,7 +11,7 @@ import torch
 from darts import TimeSeries
 from darts.dataprocessing.transformers import Scaler
 from darts.models import RNNModel
-from protocol import SEED, STEPS, Array, Contender, filled, run
+from protocol import STEPS, Array, Contender, filled, run
 
 torch.set_num_threads(1)
 warnings.filterwarnings("ignore")
@@ -43,7 +43,7 @@ class DartsLSTM(Contender):
         trainer = {"accelerator": "cpu", "max_steps": STEPS, "enable_progress_bar": False, "logger": False}
         trainer |= {"enable_model_summary": False, "enable_checkpointing": False}
         # 500 steps may be a fraction of an epoch or many of them: the trainer's max_steps ends it.
-        self.model = RNNModel(**chosen, n_epochs=STEPS, random_state=SEED, pl_trainer_kwargs=trainer)
+        self.model = RNNModel(**chosen, n_epochs=STEPS, random_state=self.seed, pl_trainer_kwargs=trainer)
         self.model.fit(scaled)
 
     def inputs(self, histories: dict[str, Array]) -> tuple[list[str], list[TimeSeries]]:

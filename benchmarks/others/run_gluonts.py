@@ -12,7 +12,7 @@ import torch
 from gluonts.dataset.common import ListDataset
 from gluonts.torch.model.deepar import DeepAREstimator
 from lightning import seed_everything
-from protocol import SEED, STEPS, Array, Contender, run
+from protocol import SEED, STEPS, Array, Contender, DuelSet, run
 
 torch.set_num_threads(1)
 warnings.filterwarnings("ignore")
@@ -30,8 +30,8 @@ class DeepAR(Contender):
     library = "gluonts"
     packages = ("gluonts", "torch")
 
-    def __init__(self, data: Any) -> None:
-        super().__init__(data)
+    def __init__(self, data: DuelSet, seed: int = SEED) -> None:
+        super().__init__(data, seed)
         self.freq = POSITIONS.get(data.name) or FREQUENCIES[data.step]
         # Positions get a made-up first stamp, the same for all series; DeepAR wants a calendar.
         first = {name: data.times[start] for name, (start, _) in data.spans.items()}
@@ -49,7 +49,7 @@ class DeepAR(Contender):
         return ListDataset(rows, freq=self.freq)
 
     def fit(self, prepared: ListDataset) -> None:
-        seed_everything(SEED, verbose=False)
+        seed_everything(self.seed, verbose=False)
         quiet = {"enable_progress_bar": False, "logger": False, "enable_model_summary": False}
         estimator = DeepAREstimator(
             freq=self.freq,

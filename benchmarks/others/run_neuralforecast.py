@@ -11,7 +11,7 @@ import pandas as pd
 import torch
 from neuralforecast import NeuralForecast
 from neuralforecast.models import LSTM
-from protocol import SEED, STEPS, Array, Contender, filled, run
+from protocol import STEPS, Array, Contender, filled, run
 
 torch.set_num_threads(1)
 warnings.filterwarnings("ignore")
@@ -25,7 +25,7 @@ class NeuralForecastLSTM(Contender):
     packages = ("neuralforecast", "torch")
 
     def settings(self) -> dict[str, Any]:
-        return {"max_steps": STEPS, "random_seed": SEED, "gaps": "filled by the last value"}
+        return {"max_steps": STEPS, "random_seed": self.seed, "gaps": "filled by the last value"}
 
     def prepare(self, histories: dict[str, Array]) -> pd.DataFrame:
         parts = []
@@ -36,7 +36,7 @@ class NeuralForecastLSTM(Contender):
 
     def fit(self, prepared: pd.DataFrame) -> None:
         quiet = {"enable_progress_bar": False, "logger": False, "enable_checkpointing": False}
-        model = LSTM(h=self.data.horizon, max_steps=STEPS, random_seed=SEED, accelerator="cpu", **quiet)
+        model = LSTM(h=self.data.horizon, max_steps=STEPS, random_seed=self.seed, accelerator="cpu", **quiet)
         self.forecaster = NeuralForecast(models=[model], freq=1)
         self.forecaster.fit(prepared)
 

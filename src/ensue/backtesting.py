@@ -37,7 +37,7 @@ def backtest(
     horizon = forecaster._train.horizon if refit else forecaster._fitted().task.horizon
     panel, left_out = _long_enough(panel, horizon, windows, refit)
     if refit:
-        forecaster = forecaster._refitted(panel.cut(windows * horizon), progress)
+        forecaster = forecaster._refitted(_before(panel, windows * horizon), progress)
     else:
         _refuse_seen(forecaster, panel, horizon, windows)
     predictor = forecaster._fitted()
@@ -58,6 +58,14 @@ def backtest(
         table = in_own_zone(table, name, panel.schema)
     scored = score_forecasts(table, training_scales(panel, origins, task.season), season=task.season)
     return replace(scored, findings=(*findings, *left_out, *scored.findings, *notes))
+
+
+def _before(panel: Panel, rows: int) -> Panel:
+    """The panel as it was, and what could be said of its target then."""
+    past = panel.cut(rows)
+    known = past.y[np.isfinite(past.y)]
+    nonnegative = bool(known.size and known.min() >= 0 and known.max() > known.min())
+    return replace(past, schema=replace(past.schema, nonnegative=nonnegative))
 
 
 def _long_enough(panel: Panel, horizon: int, windows: int, refit: bool) -> tuple[Panel, tuple[str, ...]]:

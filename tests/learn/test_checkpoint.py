@@ -69,7 +69,9 @@ def assert_refused(path: Path) -> None:
     assert str(raised.value) == f"{path} is not a checkpoint of a training run: remove it and train from the start."
 
 
-@pytest.mark.parametrize("note", [None, "", "[]", "7", "{}", '{"fingerprint": "mine"}', '{"fingerprint": "mine", "progress": 3}'])
+@pytest.mark.parametrize(
+    "note", [None, "", "[]", "7", "{}", '{"fingerprint": "mine"}', '{"fingerprint": "mine", "progress": 3}']
+)
 def test_a_foreign_safetensors_file_is_refused(tmp_path: Path, note: str | None) -> None:
     path = tmp_path / "run"
     save_file({"a": torch.zeros(1)}, path, None if note is None else {"ensue-checkpoint": note})

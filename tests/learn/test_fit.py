@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ensue.baselines import seasonal_naive
@@ -26,7 +26,15 @@ from ensue.runtime.predictor import Predictor
 
 SCHEMA = Schema("id", "ds", "y", seasons=(4,))
 TINY = TrainOptions(
-    horizon=4, preset="fast", steps=20, hidden_size=6, layers=1, context_length=16, batch_size=4, threads=1, device="cpu"
+    horizon=4,
+    preset="fast",
+    steps=20,
+    hidden_size=6,
+    layers=1,
+    context_length=16,
+    batch_size=4,
+    threads=1,
+    device="cpu",
 )
 
 
@@ -173,7 +181,9 @@ def test_a_checkpoint_of_other_data_or_options_is_refused(tmp_path: Path, change
 def test_resuming_without_a_checkpoint_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelFileError) as raised:
         fit(make_panel([60]), TINY, checkpoint=tmp_path / "run", resume=True)
-    assert str(raised.value) == f"There is no checkpoint {tmp_path / 'run'} to resume from: train without --resume first."
+    assert (
+        str(raised.value) == f"There is no checkpoint {tmp_path / 'run'} to resume from: train without --resume first."
+    )
 
 
 @given(lengths=st.lists(st.integers(3, 400), min_size=1, max_size=6), horizon=st.integers(1, 20))
@@ -238,7 +248,9 @@ def test_learning_goes_on_from_another_model() -> None:
     panel = make_panel([60, 80])
     first = fit(panel, TINY)
     told: list[Progress] = []
-    again = fit(panel, replace(TINY, steps=10, hidden_size=3), start_from=(first.task, first.weights), progress=told.append)
+    again = fit(
+        panel, replace(TINY, steps=10, hidden_size=3), start_from=(first.task, first.weights), progress=told.append
+    )
     assert again.task.sizes == first.task.sizes  # the sizes of the model, not those asked for
     cold: list[Progress] = []
     fit(panel, replace(TINY, steps=10), progress=cold.append)

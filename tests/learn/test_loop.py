@@ -56,7 +56,9 @@ def same(first: dict[str, Tensor], second: dict[str, Tensor]) -> bool:
     return all(torch.equal(first[name], second[name]) for name in first)
 
 
-def run(options: LoopOptions = OPTIONS, line: Line | None = None, **how: Any) -> tuple[dict[str, Tensor], TrainingReport]:
+def run(
+    options: LoopOptions = OPTIONS, line: Line | None = None, **how: Any
+) -> tuple[dict[str, Tensor], TrainingReport]:
     line = line or Line()
     report = train(line.module, line, options, **how)
     return weights_of(line.module), report

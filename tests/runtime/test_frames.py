@@ -79,7 +79,11 @@ def test_stamps_are_in_the_zone_of_the_table() -> None:
 @pytest.mark.parametrize("unit", ["hour", "day"])
 def test_zoned_stamps_go_in_and_come_out_alike(unit: str) -> None:
     stamps = pl.datetime_range(
-        datetime(2024, 3, 28), datetime(2024, 4, 2), "1d" if unit == "day" else "1h", time_zone="Europe/Berlin", eager=True
+        datetime(2024, 3, 28),
+        datetime(2024, 4, 2),
+        "1d" if unit == "day" else "1h",
+        time_zone="Europe/Berlin",
+        eager=True,
     )
     table = pl.DataFrame({"shop": "a", "day": stamps[:-3], "sales": np.arange(len(stamps) - 3) * 1.0})
     schema = replace(SCHEMA, frequency=Frequency(unit), time_zone="Europe/Berlin")

@@ -57,9 +57,18 @@ def make_panel(schema: Schema, lengths: list[int], seed: int = 0, ahead: int = 0
         y[0], y[length - 1], y[length:] = 1.0, 2.0, np.nan
         start = np.datetime64("2024-01-01", "us") + np.timedelta64(int(random.integers(300)), "D")
         columns: dict[str, Any] = {"id": [f"s{name}"] * rows, "y": y}
-        columns["ds"] = start + np.arange(rows) * np.timedelta64(1, "D") if schema.frequency.has_stamps else np.arange(rows)
-        columns |= {"wind": random.normal(size=rows), "price": random.normal(size=rows), "size": [random.random()] * rows}
-        columns |= {"sky": random.choice(["clear", "rain", "snow"], rows), "event": random.choice(["fair", "none"], rows)}
+        columns["ds"] = (
+            start + np.arange(rows) * np.timedelta64(1, "D") if schema.frequency.has_stamps else np.arange(rows)
+        )
+        columns |= {
+            "wind": random.normal(size=rows),
+            "price": random.normal(size=rows),
+            "size": [random.random()] * rows,
+        }
+        columns |= {
+            "sky": random.choice(["clear", "rain", "snow"], rows),
+            "event": random.choice(["fair", "none"], rows),
+        }
         tables.append(pl.DataFrame(columns))
     return build_panel(pl.concat(tables), schema, for_training=False)
 
@@ -154,10 +163,14 @@ class TorchEngine:
         load_weights(self.module, weights)
         self.module.eval()
 
-    def forward(self, x: np.ndarray, anchors: np.ndarray, state: list[np.ndarray]) -> tuple[np.ndarray, list[np.ndarray]]:
+    def forward(
+        self, x: np.ndarray, anchors: np.ndarray, state: list[np.ndarray]
+    ) -> tuple[np.ndarray, list[np.ndarray]]:
         with torch.no_grad():
             values, after = self.module(
-                torch.from_numpy(x).float(), torch.from_numpy(anchors).float(), [torch.from_numpy(each) for each in state]
+                torch.from_numpy(x).float(),
+                torch.from_numpy(anchors).float(),
+                [torch.from_numpy(each) for each in state],
             )
         return values.numpy(), [each.numpy() for each in after]
 
@@ -196,9 +209,7 @@ def test_covariates_that_stop_early_are_refused() -> None:
 def test_a_horizon_that_is_no_number_of_steps_is_refused(horizon: Any) -> None:
     with pytest.raises(UsageError) as raised:
         make_predictor(PLAIN).predict(make_panel(PLAIN, [30]), horizon)
-    assert str(raised.value) == (
-        f"horizon is {horizon!r}, expected 1 or more steps: give --horizon 30, for example."
-    )
+    assert str(raised.value) == (f"horizon is {horizon!r}, expected 1 or more steps: give --horizon 30, for example.")
 
 
 def test_irregular_rows_carry_their_spacing_into_the_horizon() -> None:

@@ -73,7 +73,9 @@ def read(stream: ForecastStream, view: SeriesView, first: int, after: int, clock
     return stream.update(view.y[rows], time=time, past=view.past[rows], future=view.future[rows])
 
 
-@pytest.mark.parametrize("schema", [PLAIN, DAILY, RICH, HOURLY, IRREGULAR], ids="plain daily rich hourly irregular".split())
+@pytest.mark.parametrize(
+    "schema", [PLAIN, DAILY, RICH, HOURLY, IRREGULAR], ids=["plain", "daily", "rich", "hourly", "irregular"]
+)
 @given(seed=st.integers(0, 10**6), cuts=st.sets(st.integers(1, STEPS - 1), max_size=6), clock=st.booleans())
 @settings(max_examples=6)
 def test_however_a_stream_is_fed_it_says_what_the_whole_table_says(
@@ -290,9 +292,17 @@ def test_arguments_that_do_not_fit_are_refused_with_a_sentence() -> None:
     read(stream, view, 0, 20)
     before = stream.state
     sentences: list[tuple[type[Exception], str, Any]] = [
-        (UsageError, "values have shape (1, 2), expected a number or a row of numbers.", lambda: stream.update([[1, 2]])),
+        (
+            UsageError,
+            "values have shape (1, 2), expected a number or a row of numbers.",
+            lambda: stream.update([[1, 2]]),
+        ),
         (UsageError, "values have shape (0,), expected a number or a row of numbers.", lambda: stream.update([])),
-        (DataError, "value 2 is infinite, expected a number, or NaN where missing.", lambda: stream.update([1, np.inf])),
+        (
+            DataError,
+            "value 2 is infinite, expected a number, or NaN where missing.",
+            lambda: stream.update([1, np.inf]),
+        ),
         (
             UsageError,
             "past has shape (3,), expected (2, 2): a row a step, with columns wind, sky.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -13,12 +14,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import ensue
 from ensue.config import DataOptions, TrainOptions
 from ensue.data.frequency import Frequency
 from ensue.data.panel import Panel
 from ensue.data.schema import Covariate, Schema
+from ensue.data.tables import read_table
 from ensue.errors import ModelFileError
-from ensue.model_file import load_model, save_model
+from ensue.model_file import FORMAT_VERSION, load_model, save_model
 from ensue.reports import TrainingReport
 from ensue.tasks.forecaster_file import contents, ends, recent, restore
 from ensue.tasks.forecasting import ForecastingTask, Sizes
@@ -61,7 +64,9 @@ def make_parts(schema: Schema = SCHEMA) -> tuple[ForecastingTask, tuple[dict[str
     return task, members, make_panel(schema)
 
 
-@pytest.mark.parametrize("schema", [SCHEMA, replace(SCHEMA, frequency=Frequency("position", 2)), Schema(None, None, "y")])
+@pytest.mark.parametrize(
+    "schema", [SCHEMA, replace(SCHEMA, frequency=Frequency("position", 2)), Schema(None, None, "y")]
+)
 def test_everything_comes_back(schema: Schema, tmp_path: Path) -> None:
     task, members, panel = make_parts(schema)
     save_model(tmp_path / "a.ensue", *contents(task, members, panel, REPORT, OPTIONS))
@@ -149,3 +154,34 @@ def test_recent_rows_that_do_not_fit_together_are_refused(name: str) -> None:
     assert str(raised.value) == (
         f"The model file lacks part of a forecaster, or holds it in another form ('{name}'): save the model again."
     )
+
+
+# ---- model files of every version ----
+
+FIXTURES = Path(__file__).parents[1] / "fixtures"
+SEATTLE = Path(ensue.__file__).parent / "data" / "packaged" / "seattle_weather.csv"
+
+
+@pytest.mark.parametrize("folder", sorted(FIXTURES.glob("v*")), ids=lambda folder: folder.name)
+def test_a_model_file_of_every_version_loads_and_forecasts_what_it_did(folder: Path) -> None:
+    """A model a user has trained is never lost. `tests/fixtures/make_fixtures.py` made these files."""
+    forecaster = ensue.load(folder / "seattle_small.ensue")
+    told = json.loads((folder / "seattle_small.json").read_text())
+    frames = {
+        "30": forecaster.predict(),
+        "45": forecaster.predict(horizon=45),
+        "newer": forecaster.predict(read_table(SEATTLE).frame.head(900)),
+    }
+    assert told.keys() == frames.keys()
+    for name, frame in frames.items():
+        expected = told[name]
+        assert list(expected) == frame.columns and expected["unique_id"] == frame["unique_id"].to_list()
+        assert expected["ds"] == frame["ds"].dt.strftime("%Y-%m-%d").to_list()
+        for column in frame.columns[2:]:
+            # Sums of float32 are rounded in another order by other processors: 1e-4 of some ten degrees, and the four
+            # decimals of the record.
+            np.testing.assert_allclose(frame[column], expected[column], rtol=1e-4, atol=2e-3)
+
+
+def test_there_is_a_model_file_of_this_version() -> None:
+    assert (FIXTURES / f"v{FORMAT_VERSION}" / "seattle_small.ensue").stat().st_size < 300_000

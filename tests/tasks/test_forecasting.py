@@ -52,11 +52,15 @@ SCHEMAS = [
 def make_block(schema: Schema, batch: int = 2, time: int = 30, seed: int = 0) -> Surroundings:
     random = np.random.default_rng(seed)
     first = np.datetime64("2024-03-30T20:00", "us") if schema.frequency.has_stamps else np.int64(0)
-    times = schema.frequency.advance(np.full((batch, time), first), np.arange(time)[None, :] + np.arange(batch)[:, None])
+    times = schema.frequency.advance(
+        np.full((batch, time), first), np.arange(time)[None, :] + np.arange(batch)[:, None]
+    )
 
     def columns(covariates: tuple[Covariate, ...], *shape: int) -> np.ndarray:
         values = [
-            random.normal(size=shape) if each.categories is None else random.integers(0, len(each.categories) + 1, shape)
+            random.normal(size=shape)
+            if each.categories is None
+            else random.integers(0, len(each.categories) + 1, shape)
             for each in covariates
         ]
         return np.stack(values, -1).astype(float) if values else np.zeros((*shape, 0))
@@ -95,7 +99,9 @@ def test_a_task_comes_back_from_json(schema: Schema) -> None:
 
 
 def test_a_covariate_is_a_number_and_whether_it_was_seen() -> None:
-    schema = Schema(None, None, "y", past=(Covariate("wind"),), future=(Covariate("price"),), static=(Covariate("size"),))
+    schema = Schema(
+        None, None, "y", past=(Covariate("wind"),), future=(Covariate("price"),), static=(Covariate("size"),)
+    )
     task = ForecastingTask(schema, 5, 20, scales=(("price", Scale(10.0, 2.0)),))
     block = make_block(schema, batch=1, time=3)
     block = block._replace(future=np.array([[[10.0], [12.0], [np.nan]]]), static=np.array([[np.nan]]))
@@ -116,8 +122,12 @@ def test_the_clock_on_the_wall_counts_and_not_utc() -> None:
     block = make_block(schema, batch=1, time=12)  # over the night in which the clock was put forward
     local = task.beside(block, block.past, np.ones((1, 12), bool))[0]
     utc = replace(task, schema=replace(schema, time_zone=None))
-    shifted = utc.beside(block._replace(times=block.times + np.timedelta64(1, "h")), block.past, np.ones((1, 12), bool))[0]
-    summer = utc.beside(block._replace(times=block.times + np.timedelta64(2, "h")), block.past, np.ones((1, 12), bool))[0]
+    shifted = utc.beside(
+        block._replace(times=block.times + np.timedelta64(1, "h")), block.past, np.ones((1, 12), bool)
+    )[0]
+    summer = utc.beside(block._replace(times=block.times + np.timedelta64(2, "h")), block.past, np.ones((1, 12), bool))[
+        0
+    ]
     np.testing.assert_allclose(local[:5], shifted[:5])  # 20:00 to 00:00 UTC
     np.testing.assert_allclose(local[5:], summer[5:])
 
@@ -184,18 +194,30 @@ def test_a_band_that_was_not_learned_is_refused(level: float) -> None:
 
 
 def test_the_task_of_a_panel_looks_back_far_enough_and_scales_its_covariates() -> None:
-    schema = Schema(None, None, "y", past=(Covariate("wind"),), future=(Covariate("flat"), Covariate("c", ("a",))), seasons=(24,))
+    schema = Schema(
+        None, None, "y", past=(Covariate("wind"),), future=(Covariate("flat"), Covariate("c", ("a",))), seasons=(24,)
+    )
     rows = 100
     past = np.linspace(0, 99, rows)[:, None]
     past[3] = np.nan
     future = np.stack([np.full(rows, 7.0), np.ones(rows)], 1)
     panel = Panel(
-        schema, ("y",), np.array([0, rows]), np.array([rows]), np.arange(rows), np.ones(rows), past, future, np.zeros((1, 0))
+        schema,
+        ("y",),
+        np.array([0, rows]),
+        np.array([rows]),
+        np.arange(rows),
+        np.ones(rows),
+        past,
+        future,
+        np.zeros((1, 0)),
     )
     task = design(panel, 10, Sizes())
     assert task.context_length >= 2 * 24 and task.memory >= task.context_length
     scales = dict(task.scales)
-    assert scales["wind"].mean == pytest.approx(np.nanmean(past)) and scales["wind"].spread == pytest.approx(np.nanstd(past))
+    assert scales["wind"].mean == pytest.approx(np.nanmean(past)) and scales["wind"].spread == pytest.approx(
+        np.nanstd(past)
+    )
     assert scales["flat"] == Scale(7.0, 1.0) and set(scales) == {"wind", "flat"}
     assert design(panel, 10, Sizes(), context_length=17).context_length == 17
     assert task.season == 24 and ForecastingTask(PLAIN, 3, 9).season == 1

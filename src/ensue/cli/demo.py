@@ -29,7 +29,8 @@ def sine(ctx: typer.Context, json: Json = False) -> None:
         print_json(result.scores())
         return
     print_line(result.picture())
-    print_line(f"Trained {result.steps} steps in {duration(result.seconds)}.")
+    found = ", ".join(map(str, result.seasons)) or "none"
+    print_line(f"Trained {result.steps} steps in {duration(result.seconds)}; season found in the numbers: {found}.")
     print_line(f"Next step: RMSE {result.next_step_rmse:.3%} of the amplitude.")
     print_line(
         f"{len(result.truth)} steps with closed eyes: RMSE {result.closed_eyes_rmse:.2%}, "

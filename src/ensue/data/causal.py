@@ -112,8 +112,8 @@ class CausalReader:
         zero = np.zeros(batch)
         nothing = Smoothed(zero, zero)
         phases = tuple(
-            PhaseMemory(*(np.zeros((batch, season)) for _ in range(3)), nothing, nothing, zero)
-            for season in self.seasons
+            PhaseMemory(empty, empty, empty, nothing, nothing, zero)
+            for empty in (np.zeros((batch, season)) for season in self.seasons)
         )
         return CausalState(0, nothing, nothing, nothing, nothing, zero, zero, zero, zero, zero, phases)
 
@@ -214,7 +214,9 @@ def _decay_kernel(steps: int, decay: float) -> tuple[Floats, Floats]:
     """How much of each step of a block (rows) is left at each later one (columns), and of what came before the block."""
     index = np.arange(steps)
     lag = index[None, :] - index[:, None]
-    return np.where(lag >= 0, decay ** np.maximum(lag, 0), 0.0), decay ** (index + 1.0)
+    kernel: Floats = np.where(lag >= 0, decay ** np.maximum(lag, 0), 0.0)
+    fading: Floats = np.power(decay, index + 1.0)
+    return kernel, fading
 
 
 def _before(block: Floats, first: Floats) -> Floats:

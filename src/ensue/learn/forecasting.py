@@ -223,7 +223,9 @@ def _validation(panel: Panel, cut: Whole, origins: int, task: ForecastingTask) -
     scales, naive = np.empty(len(series)), np.full(len(series), np.nan)
     for row, (each, end) in enumerate(zip(series, ends, strict=True)):
         y = panel.y[panel.offsets[each] : panel.offsets[each] + end]
-        scales[row] = seasonal_scale(y[: len(y) - horizon], season)
+        # A series that repeats its season exactly has no such error to measure by; a thousandth of its spread stands in.
+        before = y[: len(y) - horizon]
+        scales[row] = max(float(seasonal_scale(before, season)), 1e-3 * float(np.nanstd(before)))
         error = np.abs(y[-horizon:] - seasonal_naive(y[:-horizon], season, horizon)) / scales[row]
         if scales[row] > 0 and np.isfinite(error).any():
             naive[row] = np.nanmean(error)
@@ -238,11 +240,11 @@ def _validation(panel: Panel, cut: Whole, origins: int, task: ForecastingTask) -
 
 def _begin_near_the_anchors(module: NetworkModule, levels: int) -> None:
     """Start the head as an even mixture of the reference forecasts with narrow bands, whatever the input."""
-    head = module.layers[-1]
+    weight, bias = (module.layers[-1].get_parameter(name) for name in ("weight", "bias"))
     with torch.no_grad():
-        head.weight.mul_(0.3)  # type: ignore[operator, union-attr]
-        head.bias.zero_()  # type: ignore[operator, union-attr]
-        head.bias[-(levels - 1) :] = -2.0  # type: ignore[index, operator]
+        weight.mul_(0.3)
+        bias.zero_()
+        bias[-(levels - 1) :] = -2.0
 
 
 def _continued(task: ForecastingTask, before: ForecastingTask) -> ForecastingTask:

@@ -98,7 +98,8 @@ class Windows:
         start = first + (random.random(len(rows)) * room).astype(np.int64)
         fits = (rows - tail - run - first > 0) & (random.random(len(rows)) < 0.5)
         inner = (index >= start[:, None]) & (index < (start + run)[:, None]) & fits[:, None]
-        return hidden | inner
+        either: NDArray[np.bool_] = hidden | inner
+        return either
 
     def _gather(
         self, series: Whole, ends: Whole, rows: Whole, hidden: NDArray[np.bool_]

@@ -12,8 +12,8 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np

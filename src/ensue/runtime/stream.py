@@ -17,9 +17,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from ensue.data.calendar import calendar_names, keeps_utc
 from ensue.data.days import Stamps
+from ensue.data.panel import Panel
 from ensue.data.rows import show_time
 from ensue.data.schema import Schema
-from ensue.data.panel import Panel
 from ensue.errors import DataError, ModelFileError, UsageError
 from ensue.runtime.predictor import Predictor, ReaderState, check_horizon, spacing
 from ensue.tasks.forecasting import Surroundings

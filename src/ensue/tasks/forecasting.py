@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from ensue.config import QUANTILES
 from ensue.data.calendar import calendar_features, calendar_names, holiday_feature, holiday_names, local_times
 from ensue.data.causal import CausalReader
+from ensue.data.panel import Panel, gather_rows
 from ensue.data.schema import Covariate, Schema
-from ensue.data.panel import Panel
 from ensue.errors import UsageError
 from ensue.network import LSTM, EmbedColumns, Layer, Linear, Network, QuantileHead, Residual
 
@@ -131,7 +131,7 @@ class ForecastingTask:
             flags = [calendar_features(clock, schema.frequency)]
             if schema.holidays:
                 flags.append(holiday_feature(clock, schema.holidays, schema.frequency))
-            numeric += [each.reshape(batch, time, -1) for each in flags]  # batch x time x column
+            numeric += [each.reshape(batch, time, -1).astype(np.float64) for each in flags]  # batch x time x column
         codes: list[Floats] = []
         earlier = np.where(past_known[..., None], past_before, np.nan)
         static = np.broadcast_to(block.static[:, None, :], (batch, time, block.static.shape[1]))
@@ -149,7 +149,8 @@ class ForecastingTask:
     def stretch(self, quantiles: Floats) -> Floats:
         """Widen or narrow quantiles about their median by the calibrated factors: `(..., level)`."""
         median = quantiles[..., self.levels.index(0.5)][..., None]
-        return median + (quantiles - median) * np.asarray(self.widths)
+        stretched: Floats = median + (quantiles - median) * np.asarray(self.widths)
+        return stretched
 
     def answer(self, normalised: Floats, center: Floats, spread: Floats) -> Floats:
         """Quantiles in the data's own units, sorted, none below zero where the target never is: `(batch, time, level)`."""
@@ -219,9 +220,10 @@ def design(panel: Panel, horizon: int, sizes: Sizes, context_length: int | None 
     seasons = [season for season in panel.schema.seasons if season <= 200]
     default = min(max(max(seasons, default=1), 3 * horizon, 64), 400)
     scales: list[tuple[str, Scale]] = []
+    rows, _ = gather_rows(panel.offsets[:-1], panel.history)  # known ahead or not, nothing here looks ahead
     for covariates, values in (
-        (panel.schema.future, panel.future),
-        (panel.schema.past, panel.past),
+        (panel.schema.future, panel.future[rows]),
+        (panel.schema.past, panel.past[rows]),
         (panel.schema.static, panel.static),
     ):
         for column, covariate in enumerate(covariates):
@@ -292,4 +294,5 @@ def at_levels(quantiles: Floats, levels: tuple[float, ...], wanted: tuple[float,
     upper = np.clip(np.searchsorted(levels, wanted), 1, len(levels) - 1)
     known = np.asarray(levels)
     share = (np.asarray(wanted) - known[upper - 1]) / (known[upper] - known[upper - 1])
-    return quantiles[..., upper - 1] * (1 - share) + quantiles[..., upper] * share
+    between: Floats = quantiles[..., upper - 1] * (1 - share) + quantiles[..., upper] * share
+    return between
