@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-_BLOCK = 256
+_BLOCK = 64
 """Steps smoothed by one matrix product; longer blocks are walked in pieces of this size."""
 _PHASE_MEMORY = 2.5
 """Cycles the mean of one phase looks back over: a new cycle gets a weight of at least 1 / 2.5."""
