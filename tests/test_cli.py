@@ -287,11 +287,6 @@ def test_a_checkpoint_that_is_replaced_is_mentioned(studio: Studio, capsys: pyte
         (["-o", "no/m"], 1, "The folder no for -o does not exist: make it first."),
         (["-o", "."], 2, "-o . is a folder, expected a file: give -o model.ensue, for example."),
         (["-o", "m", "--resume"], 2, "There is no checkpoint m.checkpoint to go on from: train without --resume."),
-        (
-            ["-o", "m", "--resume", "--from", "a"],
-            2,
-            "--resume and --from were both given, expected one: --resume goes on, --from begins anew.",
-        ),
         (["-o", "m", "--horizon", "0"], 2, "horizon is 0, expected 1 or more steps: give --horizon 30, for example."),
         (["-o", "m", "--season", "day"], 2, "--season is 'day', expected lengths in steps such as 24,168, or none."),
         (

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ensue import baselines
+from ensue.config import QUANTILES
 from ensue.data.panel import Panel
 from ensue.data.rows import show_time
+from ensue.data.seasons import find_seasons
 from ensue.errors import DataError, UsageError
 from ensue.evaluation import Backtest, cutoffs, forecast_table, histories, score_forecasts, training_scales
 from ensue.reports import Progress
@@ -33,17 +35,18 @@ def backtest(
     """See `Forecaster.backtest`."""
     if windows < 1:
         raise UsageError(f"windows is {windows}, expected 1 or more: give --windows 8, for example.")
+    wanted = levels_between(QUANTILES if refit else forecaster._fitted().task.levels, levels)
+    baselines.check_names(rivals)
     panel, findings = forecaster._panel_to_score(df, refit)
     horizon = forecaster._train.horizon if refit else forecaster._fitted().task.horizon
     panel, left_out = _long_enough(panel, horizon, windows, refit)
     if refit:
-        forecaster = forecaster._refitted(_before(panel, windows * horizon), progress)
+        forecaster = forecaster._refitted(_before(panel, windows * horizon, forecaster._data.season is None), progress)
     else:
         _refuse_seen(forecaster, panel, horizon, windows)
     predictor = forecaster._fitted()
     task = predictor.task
     quantiles = predictor.backtest(panel, horizon, windows, step=horizon)
-    wanted = levels_between(task.levels, levels)
     blocks = quantiles.reshape(-1, horizon, len(task.levels))  # series*windows x horizon x level
     origins = cutoffs(panel, horizon, windows)
     past = histories(panel, origins)
@@ -60,12 +63,17 @@ def backtest(
     return replace(scored, findings=(*findings, *left_out, *scored.findings, *notes))
 
 
-def _before(panel: Panel, rows: int) -> Panel:
-    """The panel as it was, and what could be said of its target then."""
+def _before(panel: Panel, rows: int, look_for_seasons: bool) -> Panel:
+    """The panel as it was, and what could be said of its target then: its sign, and seasons found in the numbers."""
     past = panel.cut(rows)
     known = past.y[np.isfinite(past.y)]
     nonnegative = bool(known.size and known.min() >= 0 and known.max() > known.min())
-    return replace(past, schema=replace(past.schema, nonnegative=nonnegative))
+    schema = replace(past.schema, nonnegative=nonnegative)
+    if look_for_seasons and not schema.frequency.has_stamps:
+        ends = past.offsets[:-1] + past.history
+        series = [past.y[first:end] for first, end in zip(past.offsets, ends, strict=False)]
+        schema = replace(schema, seasons=find_seasons(series))
+    return replace(past, schema=schema)
 
 
 def _long_enough(panel: Panel, horizon: int, windows: int, refit: bool) -> tuple[Panel, tuple[str, ...]]:

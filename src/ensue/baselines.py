@@ -146,6 +146,17 @@ def seasonal_indices(history: ArrayLike, season: int) -> Floats:
     return np.asarray(indices / indices.mean(), dtype=np.float64)
 
 
+def check_names(names: Sequence[str]) -> None:
+    """Raise UsageError for a baseline that is not one, MissingExtraError where its library is not installed."""
+    from importlib.util import find_spec
+
+    for name in names:
+        if name not in CLASSICAL:
+            raise UsageError(f"'{name}' is not a baseline: {nearest(name, CLASSICAL)}")
+    if names and find_spec("statsforecast") is None:
+        raise MissingExtraError("statistical baselines", "statsforecast", "baselines")
+
+
 def statistical(
     panel_histories: Sequence[Floats],
     names: Sequence[str] = tuple(CLASSICAL),
@@ -170,9 +181,7 @@ def statistical(
     Raises:
         UsageError: An unknown name. MissingExtraError: statsforecast is not installed.
     """
-    for name in names:
-        if name not in CLASSICAL:
-            raise UsageError(f"'{name}' is not a baseline: {nearest(name, CLASSICAL)}")
+    check_names(names)
     columns: dict[str, Floats] = {}
     findings: list[str] = []
     for name in names:

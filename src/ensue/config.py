@@ -122,7 +122,7 @@ class TrainOptions:
     threads: int | None = None
     """Processor threads; None: PyTorch's own choice."""
     device: str = "auto"
-    """Where training runs: 'auto' (the first accelerator, else the processor), 'cpu', 'cuda', 'cuda:1', 'mps'."""
+    """Where training runs: 'auto' (CUDA where there is one, else the processor), 'cpu', 'cuda', 'cuda:1', 'mps'."""
     hidden_size: int | None = None
     """Width of the hidden state of every LSTM layer."""
     layers: int | None = None

@@ -172,6 +172,7 @@ class Forecaster:
             raise UsageError(
                 f"The table has {len(panel)} series and a stream reads one: give id=, such as '{panel.ids[0]}'."
             )
+        id = None if id is None else str(id)  # the ids of a panel are text
         if id is not None and id not in panel.ids:
             raise DataError(f"There is no series '{id}': {nearest(id, panel.ids)}")
         return ForecastStream.after(predictor, panel, 0 if id is None else panel.ids.index(id))
@@ -202,6 +203,7 @@ class Forecaster:
             "seasons": list(task.schema.seasons),
             "horizon": task.horizon,
             "context_length": task.context_length,
+            "rows_read": task.memory,
             "quantile_levels": list(task.levels),
             "networks": len(predictor.engines),
             "parameters": task.network().parameter_count * len(predictor.engines),

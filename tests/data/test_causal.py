@@ -28,7 +28,7 @@ def test_any_split_into_blocks_gives_the_same_reading(seed: int, cuts: set[int])
         parts.append(part)
     for field in ("features", "anchors", "center", "spread", "ready"):
         joined = np.concatenate([getattr(part, field) for part in parts], axis=1)
-        np.testing.assert_allclose(joined, getattr(whole, field), rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(joined, getattr(whole, field), rtol=1e-6, atol=1e-6)
     assert state.steps == end.steps == 40
 
 

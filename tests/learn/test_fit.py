@@ -118,7 +118,7 @@ for moment, call in moments:
 @pytest.mark.skipif(not hasattr(__import__("os"), "fork"), reason="needs fork to kill many runs quickly")
 def test_a_run_that_is_killed_at_any_moment_resumes_to_the_same_weights(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", KILLING, str(tmp_path)], capture_output=True, text=True, timeout=300, check=False
+        [sys.executable, "-c", KILLING, str(tmp_path)], capture_output=True, text=True, timeout=900, check=False
     )
     assert done.returncode == 0, done.stderr
     told = dict(line.split() for line in done.stdout.splitlines())

@@ -226,6 +226,37 @@ def test_irregular_rows_carry_their_spacing_into_the_horizon() -> None:
     )
 
 
+@pytest.mark.parametrize("unit", [1e-12, 1e-6, 1e9, 1e100])
+def test_the_unit_of_the_target_does_not_matter(unit: float) -> None:
+    predictor = make_predictor(DAILY)
+    panel = make_panel(DAILY, [30, 60])
+    plain, scaled = predictor.predict(panel, HORIZON), predictor.predict(replace(panel, y=panel.y * unit), HORIZON)
+    np.testing.assert_allclose(scaled / unit, plain, rtol=1e-4, atol=1e-4 * np.abs(plain).max())
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.zeros(60),
+        np.full(60, -1e18),
+        np.r_[np.zeros(40), 1e200, np.zeros(19)],
+        np.r_[np.ones(40), 1e30, np.ones(19)],
+        np.array([1e18, -1e18] * 30),
+        np.r_[np.full(30, np.nan), 3.0, np.full(29, np.nan)],
+        np.r_[1e12, np.zeros(500), 1e-12],
+    ],
+)
+def test_no_numbers_give_a_forecast_that_is_no_number(values: np.ndarray) -> None:
+    count = len(values)
+    times = np.datetime64("2024-01-01", "us") + np.arange(count) * np.timedelta64(1, "D")
+    empty = np.zeros((count, 0))
+    schema = replace(DAILY, id=None)
+    panel = Panel(
+        schema, ("y",), np.array([0, count]), np.array([count]), times, values, empty, empty, np.zeros((1, 0))
+    )
+    assert np.isfinite(make_predictor(schema).predict(panel, 30)).all()
+
+
 def test_a_series_of_one_value_is_forecast_and_pointed_out() -> None:
     predictor = make_predictor(PLAIN)
     panel = build_panel(

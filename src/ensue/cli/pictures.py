@@ -66,7 +66,7 @@ def _history(panel: Panel) -> polars.DataFrame:
     import numpy as np
     import polars
 
-    from ensue.runtime.frames import in_zone
+    from ensue.runtime.frames import in_own_zone
 
     series = np.repeat(np.arange(len(panel)), np.diff(panel.offsets))
     known = np.arange(len(series)) - panel.offsets[series] < panel.history[series]
@@ -75,7 +75,7 @@ def _history(panel: Panel) -> polars.DataFrame:
         "ds": panel.times[known],
         "y": panel.y[known],
     }
-    return in_zone(polars.DataFrame(columns), "ds", panel.schema.time_zone)
+    return in_own_zone(polars.DataFrame(columns), "ds", panel.schema)
 
 
 def _seasonal_naive(panel: Panel, forecast: polars.DataFrame, season: int) -> polars.DataFrame:

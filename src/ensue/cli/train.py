@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -147,9 +148,11 @@ def forecast(
     )
     _check_output(output)
     checkpoint = output.with_name(output.name + ".checkpoint")
-    _check_beginning(checkpoint, resume, start_from)
-    if checkpoint.exists() and not resume:
+    if resume and not _written(checkpoint):
+        raise UsageError(f"There is no checkpoint {checkpoint} to go on from: train without --resume.")
+    if _written(checkpoint) and not resume:
         voice.say(f"- {checkpoint} of an earlier training is replaced: --resume would go on from it.")
+        _remove(checkpoint)
 
     from ensue.estimators import Forecaster
 
@@ -162,7 +165,7 @@ def forecast(
     if forecaster.report_.stopped == "interrupted":
         voice.say(f"Interrupted: {output} has the best so far; the same command with --resume goes on.")
         raise typer.Exit(130)
-    checkpoint.unlink(missing_ok=True)
+    _remove(checkpoint)
 
 
 def _given(**flags: Any) -> dict[str, Any]:
@@ -181,11 +184,14 @@ def _check_output(output: Path) -> None:
         raise StorageError(f"The folder {folder} for -o cannot be written to: choose another one.")
 
 
-def _check_beginning(checkpoint: Path, resume: bool, start_from: Path | None) -> None:
-    if resume and start_from is not None:
-        raise UsageError("--resume and --from were both given, expected one: --resume goes on, --from begins anew.")
-    if resume and not checkpoint.exists():
-        raise UsageError(f"There is no checkpoint {checkpoint} to go on from: train without --resume.")
+def _written(checkpoint: Path) -> list[Path]:
+    """The files of a training's checkpoint: one, or one for each network of an ensemble."""
+    return [checkpoint] * checkpoint.exists() + sorted(checkpoint.parent.glob(f"{escape(checkpoint.name)}-*"))
+
+
+def _remove(checkpoint: Path) -> None:
+    for file in _written(checkpoint):
+        file.unlink(missing_ok=True)
 
 
 def _report(forecaster: Forecaster, output: Path, as_json: bool) -> None:

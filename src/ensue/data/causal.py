@@ -25,6 +25,10 @@ _PHASE_MEMORY = 2.5
 """Cycles the mean of one phase looks back over: a new cycle gets a weight of at least 1 / 2.5."""
 _FAST_HALF_LIFE = 4.0
 """Steps after which the fast level has forgotten half."""
+_LEAST_SPREAD = 1e-20
+"""Unit of a series of zeros; so small that data in farads or moles are no zeros."""
+_ENOUGH = 3
+"""Values seen before a spread means anything."""
 _FEATURES = 8
 _FEATURES_PER_SEASON = 6
 _ANCHORS = 3
@@ -59,6 +63,8 @@ class CausalState:
     spread: Smoothed
     fast: Smoothed
     jump: Smoothed
+    deviation: Smoothed
+    """Of all values ever seen, so that a long calm does not make the unit vanish."""
     last: Floats  # batch
     previous: Floats  # batch
     previous_seen: Floats  # batch
@@ -115,16 +121,20 @@ class CausalReader:
             PhaseMemory(empty, empty, empty, nothing, nothing, zero)
             for empty in (np.zeros((batch, season)) for season in self.seasons)
         )
-        return CausalState(0, nothing, nothing, nothing, nothing, zero, zero, zero, zero, zero, phases)
+        return CausalState(0, nothing, nothing, nothing, nothing, nothing, zero, zero, zero, zero, zero, phases)
 
-    def read(self, values: Floats, seen: Bools, state: CausalState) -> tuple[Reading, CausalState]:
+    def read(
+        self, values: Floats, seen: Bools, state: CausalState, keep: int | None = None
+    ) -> tuple[Reading, CausalState]:
         """Read one block.
 
         Args:
             values: `(batch, time)`; what stands where `seen` is False does not matter.
             seen: `(batch, time)`, False where a value is missing, hidden or still to come.
             state: from `start` or the block before.
+            keep: steps at the end of the block that the reading is wanted of; all of them unless given.
         """
+        kept = slice(0 if keep is None else max(values.shape[1] - keep, 0), None)
         observed = seen.astype(np.float64)
         values = np.where(seen, values, 0.0)
         slow, quick = 0.5 ** (1 / self.half_life), 0.5 ** (1 / _FAST_HALF_LIFE)
@@ -132,28 +142,31 @@ class CausalReader:
         last, any_before, age, after = _last_seen(values, seen, state)
         center, weight, level = smooth(values, observed, slow, state.level)
         center = np.where(weight > 0, center, last)
-        spread, weight, deviation = smooth(np.abs(values - center), observed * any_before, slow, state.spread)
-        ready = weight > 1.5
+        away, counted = np.abs(values - center), observed * any_before
+        spread, _, spreads = smooth(away, counted, slow, state.spread)
+        overall, _, deviation = smooth(away, counted, 1.0, state.deviation)
+        count = _before(np.cumsum(observed, axis=1) + state.count[:, None], state.count)
         fast, weight, fast_level = smooth(values, observed, quick, state.fast)
         fast = np.where(weight > 0, fast, last)
         jump, _, jumps = smooth(np.abs(values - last), observed * any_before, slow, state.jump)
-        # A series that has been constant so far still needs a unit to be measured in.
-        spread = np.maximum(spread, 1e-9 * np.abs(center) + 1e-9)
+        # A series that has long been constant, or always was, still needs a unit to be measured in.
+        spread = np.maximum(np.maximum(spread, 0.01 * overall), 1e-9 * np.abs(center) + _LEAST_SPREAD)
+        center, spread, count = center[:, kept], spread[:, kept], count[:, kept]
 
         def unit(value: Floats) -> Floats:
-            return (value - center) / spread
+            return (value[:, kept] - center) / spread
 
         before = _before(values, state.previous)
-        before_seen = _before(observed, state.previous_seen)
+        before_seen = _before(observed, state.previous_seen)[:, kept]
         features = [
             np.arcsinh(unit(before)) * before_seen,
             before_seen,
             np.arcsinh(unit(last)),
-            np.log1p(np.minimum(age, 2000.0)) / 4,
+            np.log1p(np.minimum(age[:, kept], 2000.0)) / 4,
             np.arcsinh(unit(fast)),
-            _log(jump / spread),
+            _log(jump[:, kept] / spread),
             np.log(np.clip(np.abs(center) / spread, 1e-2, 1e4)) / 3,
-            np.log1p(_before(np.cumsum(observed, axis=1) + state.count[:, None], state.count)) / 5,
+            np.log1p(count) / 5,
         ]
         anchors = [unit(last), unit(fast), np.zeros_like(center)]
         phases = []
@@ -163,14 +176,14 @@ class CausalReader:
             gap = (values - same_phase) * observed * known
             drift, _, surprise = smooth(gap, observed * known, quick, memory.surprise)
             error, weight, errors = smooth(np.abs(gap), observed * known, slow, memory.error)
-            error = np.where(weight > 0, error, spread)
+            error = np.where(weight[:, kept] > 0, error[:, kept], spread)
             features += [
                 np.arcsinh(unit(same_phase)),
-                known.astype(np.float64),
+                known[:, kept].astype(np.float64),
                 np.arcsinh(unit(phase_mean)),
-                np.arcsinh(_before(gap, memory.latest_surprise) / spread),
+                np.arcsinh(_before(gap, memory.latest_surprise)[:, kept] / spread),
                 _log(error / spread),
-                np.arcsinh(drift / spread),
+                np.arcsinh(drift[:, kept] / spread),
             ]
             anchors += [unit(same_phase), unit(phase_mean), unit(same_phase + drift)]
             phases.append(replace(memory, surprise=surprise, error=errors, latest_surprise=gap[:, -1]))
@@ -178,16 +191,17 @@ class CausalReader:
         new_state = replace(
             after,
             level=level,
-            spread=deviation,
+            spread=spreads,
             fast=fast_level,
             jump=jumps,
+            deviation=deviation,
             previous=values[:, -1],
             previous_seen=observed[:, -1],
             count=state.count + observed.sum(axis=1),
             phases=tuple(phases),
         )
         # features: batch x time x feature
-        return Reading(np.stack(features, -1), np.stack(anchors, -1), center, spread, ready), new_state
+        return Reading(np.stack(features, -1), np.stack(anchors, -1), center, spread, count >= _ENOUGH), new_state
 
 
 def smooth(values: Floats, weights: Floats, decay: float, start: Smoothed) -> tuple[Floats, Floats, Smoothed]:

@@ -103,7 +103,7 @@ def fit(
                 seed=member_options.seed,
                 validate_every=_validate_every(steps),
             )
-            mark = fingerprint(panel, task, member_options)
+            mark = fingerprint(panel, task, member_options, given)
             report = train(
                 objective.module, objective, loop, checkpoint=file, resume=again, fingerprint=mark, progress=progress
             )
@@ -150,11 +150,13 @@ def steps_for(rows: int) -> int:
     return int(np.clip(round(12 * (rows / 50_000) ** 0.4) * 50, 300, 1600))
 
 
-def fingerprint(panel: Panel, task: ForecastingTask, options: TrainOptions) -> str:
-    """Tells whether a checkpoint belongs to the same data, task and options."""
+def fingerprint(panel: Panel, task: ForecastingTask, options: TrainOptions, begins_with: Weights | None = None) -> str:
+    """Tells whether a checkpoint belongs to the same data, task, options and weights to begin with."""
     digest = hashlib.sha256(json.dumps([asdict(options), task.to_json()], sort_keys=True, default=str).encode())
     for array in (panel.offsets, panel.history, panel.times, panel.y, panel.past, panel.future, panel.static):
         digest.update(np.ascontiguousarray(array).tobytes())
+    for name in sorted(begins_with or {}):
+        digest.update(np.ascontiguousarray((begins_with or {})[name]).tobytes())
     return digest.hexdigest()
 
 
@@ -225,7 +227,7 @@ def _validation(panel: Panel, cut: Whole, origins: int, task: ForecastingTask) -
         y = panel.y[panel.offsets[each] : panel.offsets[each] + end]
         # A series that repeats its season exactly has no such error to measure by; a thousandth of its spread stands in.
         before = y[: len(y) - horizon]
-        scales[row] = max(float(seasonal_scale(before, season)), 1e-3 * float(np.nanstd(before)))
+        scales[row] = _scale(before, season)
         error = np.abs(y[-horizon:] - seasonal_naive(y[:-horizon], season, horizon)) / scales[row]
         if scales[row] > 0 and np.isfinite(error).any():
             naive[row] = np.nanmean(error)
@@ -236,6 +238,16 @@ def _validation(panel: Panel, cut: Whole, origins: int, task: ForecastingTask) -
         )
     unit = spread[usable] / scales[usable, None]
     return Validation(Batch(*(each[usable] for each in batch)), hidden[usable], unit, float(naive[usable].mean()))
+
+
+def _scale(history: NDArray[np.float64], season: int) -> float:
+    """MASE's denominator; without a whole season the step-to-step change, and at the least a thousandth of the spread."""
+    if not np.isfinite(history).any():
+        return 0.0
+    error = float(seasonal_scale(history, season))
+    if not np.isfinite(error):
+        error = float(seasonal_scale(history, 1))
+    return float(np.nanmax([error, 1e-3 * float(np.nanstd(history))]))
 
 
 def _begin_near_the_anchors(module: NetworkModule, levels: int) -> None:
@@ -250,10 +262,12 @@ def _begin_near_the_anchors(module: NetworkModule, levels: int) -> None:
 def _continued(task: ForecastingTask, before: ForecastingTask) -> ForecastingTask:
     """The task of a model that goes on learning: its own sizes and scales, the new horizon and schema."""
     task = replace(task, sizes=before.sizes, scales=before.scales)
-    if task.network() != before.network():
+    mine, theirs = task.schema, before.schema
+    meanings = [(each.past, each.future, each.static, each.seasons) for each in (mine, theirs)]
+    if task.network() != before.network() or meanings[0] != meanings[1]:
         raise UsageError(
-            "The model to start from has other covariates, seasons or calendar than this table, so its weights do not "
-            "fit: train without --from, or give the same columns and --season."
+            "The model to start from has other covariates, categories, seasons or calendar than this table, so its weights "
+            "do not fit: train without --from, or give the same columns and --season."
         )
     return task
 

@@ -81,17 +81,14 @@ class Windows:
         Returns the batch, the spread at each step in the data's units and which steps are the horizon, `(batch, time)`.
         """
         rows = np.minimum(self.task.warm_up + self.length, ends)
-        index = np.arange(int(rows.max()))[None, :]
-        return self._gather(
-            series, ends, rows, (index >= (rows - self.task.horizon)[:, None]) & (index < rows[:, None])
-        )
+        return self._gather(series, ends, rows, _index(rows) >= (rows - self.task.horizon)[:, None])
 
     def _hide(self, rows: Whole, random: np.random.Generator) -> NDArray[np.bool_]:
         """Which rows of each window are hidden: the horizon, and in half of them one more run: `(batch, rows)`."""
         horizon = self.task.horizon
         tail = np.minimum(horizon, np.maximum(rows // 2, 1))
-        index = np.arange(self.length + self.task.warm_up)[None, :]
-        hidden = (index >= (rows - tail)[:, None]) & (index < rows[:, None])
+        index = _index(rows)
+        hidden = index >= (rows - tail)[:, None]
         first = np.maximum(rows - self.length, 0)
         run = 1 + (random.random(len(rows)) * horizon).astype(np.int64)
         room = np.maximum(rows - tail - run - first, 0)
@@ -105,32 +102,34 @@ class Windows:
         self, series: Whole, ends: Whole, rows: Whole, hidden: NDArray[np.bool_]
     ) -> tuple[Batch, Floats, NDArray[np.bool_]]:
         panel, task = self.panel, self.task
-        width = int(rows.max())
-        index = np.arange(width)[None, :]
-        hidden = hidden[:, :width]
-        inside = index < rows[:, None]
+        index = _index(rows)
+        width = index.shape[1]
         begins = panel.offsets[series] + ends - rows
-        where = begins[:, None] + np.minimum(index, rows[:, None] - 1)  # batch x rows
-        values = np.where(inside, panel.y[where], np.nan)
+        where = begins[:, None] + np.maximum(index, 0)  # batch x rows
+        values = np.where(index >= 0, panel.y[where], np.nan)
         known = np.isfinite(values)
-        reading, _ = task.reader.read(np.where(known, values, 0.0), known & ~hidden, task.reader.start(len(series)))
+        reading, _ = task.reader.read(
+            np.where(known, values, 0.0), known & ~hidden, task.reader.start(len(series)), keep=self.length
+        )
 
         # The network begins at the warm-up's end where there is one; shorter windows are padded at their end.
-        first = np.maximum(rows - self.length, 0)
-        steps = np.minimum(first[:, None] + np.arange(self.length)[None, :], width - 1)  # batch x time
+        kept = reading.center.shape[1]
+        inside_steps = np.arange(self.length)[None, :] < rows[:, None]
+        steps = np.maximum(kept - rows, 0)[:, None] + np.arange(self.length)[None, :]
+        steps = np.minimum(steps, kept - 1)  # batch x time, among the steps that were kept
         pick = np.arange(len(series))[:, None]
-        inside_steps = first[:, None] + np.arange(self.length)[None, :] < rows[:, None]
-        at = where[pick, steps]
+        column = steps + width - kept
+        at = where[pick, column]
         earlier = np.maximum(at - 1, panel.offsets[series][:, None])
-        past_known = (steps > 0) & ~hidden[pick, np.maximum(steps - 1, 0)]
+        past_known = (index[pick, column] > 0) & ~hidden[pick, np.maximum(column - 1, 0)]
         deltas = np.ones(at.shape) if self._deltas is None else self._deltas[at]  # type: ignore[attr-defined]
         block = Surroundings(panel.times[at], deltas, panel.past[at], panel.future[at], panel.static[series])
         beside = task.beside(block, panel.past[earlier], past_known)
         features = np.concatenate([reading.features[pick, steps], beside], axis=-1)
         center, spread = reading.center[pick, steps], reading.spread[pick, steps]
-        target = values[pick, steps]
+        target, hidden = values[pick, column], hidden[pick, column]
         counts = inside_steps & reading.ready[pick, steps] & np.isfinite(target)
-        weights = counts * np.where(hidden[pick, steps], HIDDEN_WEIGHT, 1.0)
+        weights = counts * np.where(hidden, HIDDEN_WEIGHT, 1.0)
         targets = np.where(counts, (np.nan_to_num(target) - center) / spread, 0.0)
         batch = Batch(
             features.astype(np.float32),
@@ -139,4 +138,10 @@ class Windows:
             np.clip(targets, -50.0, 50.0).astype(np.float32),
             weights.astype(np.float32),
         )
-        return batch, spread, hidden[pick, steps] & inside_steps
+        return batch, spread, hidden & inside_steps
+
+
+def _index(rows: Whole) -> Whole:
+    """Windows of so many rows with their ends side by side: the row of each place, negative before a window begins."""
+    width = int(rows.max())
+    return np.arange(width)[None, :] - (width - rows)[:, None]

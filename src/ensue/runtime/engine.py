@@ -8,6 +8,7 @@ Letters of shapes: `batch time features hidden`.
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -62,6 +63,8 @@ class Engine:
         self.network = description
         self.dtype = np.dtype(dtype)
         arrays = {name: np.asarray(weight, self.dtype) for name, weight in weights.items()}
+        self.digest = hashlib.sha256(b"".join(arrays[name].tobytes() for name in sorted(arrays))).hexdigest()
+        """Of the weights, to tell one model from another."""
         self._layers = _compile(description.layers, "layers", arrays)
 
     def forward(

@@ -1,7 +1,7 @@
-"""Forecasts from a trained network without PyTorch: many series at once, read once, branched at every origin.
+"""Forecasts from a trained network without PyTorch: many series side by side.
 
 A forecaster reads history step by step and keeps a state. To forecast it reads on with its eyes closed, from a copy of
-that state; so a backtest of many origins costs one reading of the history and a branch for each.
+that state, which stays where it is.
 
 Letters: `batch` series side by side, `time` steps, `level` quantile levels, `windows` origins.
 """
@@ -53,8 +53,9 @@ class Predictor:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Tells whether a saved state belongs to this model; the calibrated widths in the task are its own alone."""
-        return hashlib.sha256(json.dumps(self.task.to_json(), sort_keys=True).encode()).hexdigest()[:32]
+        """Tells whether a saved state belongs to this model."""
+        parts = [json.dumps(self.task.to_json(), sort_keys=True), *(engine.digest for engine in self.engines)]
+        return hashlib.sha256("".join(parts).encode()).hexdigest()[:32]
 
     def start(self, batch: int) -> ReaderState:
         """The state before anything was read."""
@@ -105,20 +106,15 @@ class Predictor:
     def backtest(self, panel: Panel, horizon: int, windows: int, step: int) -> Floats:
         """Quantiles from the last `windows` origins, `step` apart, oldest first: `(series, windows, horizon, level)`.
 
-        The history is read once; each origin is a branch of that reading.
+        At each origin the history is read as `predict` reads it, so that what is scored is what a user gets.
         """
         result = np.empty((len(panel), windows, horizon, len(self.task.levels)))
         for group in _groups(panel.history):
-            back = horizon + (windows - 1) * step
-            state = self.read(panel, group, back)
             for window in range(windows):
+                back = horizon + (windows - 1 - window) * step
                 rows = (panel.offsets[group] + panel.history[group] - back)[:, None]
                 block = surroundings(panel, group, rows + np.arange(horizon))
-                result[group, window] = self.forecast(block, state)
-                if window + 1 < windows:
-                    at = rows + np.arange(step)
-                    _, state = self.advance(panel.y[at], surroundings(panel, group, at), state)
-                back -= step
+                result[group, window] = self.forecast(block, self.read(panel, group, back))
         return result
 
     def read(self, panel: Panel, group: Whole, leave: Whole | int = 0) -> ReaderState:
@@ -147,7 +143,7 @@ class Predictor:
     def _remember(self, values: Floats, block: Surroundings, state: ReaderState) -> ReaderState:
         """Read a block with the front end alone."""
         seen = np.isfinite(values)
-        _, causal = self.task.reader.read(np.where(seen, values, 0.0), seen, state.causal)
+        _, causal = self.task.reader.read(np.where(seen, values, 0.0), seen, state.causal, keep=0)
         return replace(state, causal=causal, past=block.past[:, -1])
 
 

@@ -1,6 +1,8 @@
 """A forecaster that reads as values come: constant cost a step, a state that can be saved, copied and branched.
 
-A stream fed value by value says what a prediction from the whole table says; tests hold the two together.
+A stream fed value by value, in blocks of any size, says what it says of the whole; and where it stands after a table, what
+`predict` says there. Tests hold them together. A stream forgets nothing of its own accord: fed for long, it remembers more
+than `predict`, which reads the last `task.memory` rows.
 """
 
 from __future__ import annotations

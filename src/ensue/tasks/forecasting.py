@@ -50,7 +50,6 @@ class Sizes:
 
     hidden_size: int = 64
     layers: int = 2
-    dropout: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -155,7 +154,10 @@ class ForecastingTask:
     def answer(self, normalised: Floats, center: Floats, spread: Floats) -> Floats:
         """Quantiles in the data's own units, sorted, none below zero where the target never is: `(batch, time, level)`."""
         values = self.stretch(normalised.astype(np.float64)) * spread[..., None] + center[..., None]
-        values = np.maximum.accumulate(values, axis=-1)
+        # Factors of their own may make neighbouring quantiles cross: put them in order outward from the median.
+        middle = self.levels.index(0.5)
+        values[..., middle:] = np.maximum.accumulate(values[..., middle:], axis=-1)
+        values[..., middle::-1] = np.minimum.accumulate(values[..., middle::-1], axis=-1)
         return np.maximum(values, 0.0) if self.schema.nonnegative else values
 
     def to_json(self) -> dict[str, Any]:
