@@ -6,10 +6,10 @@
 Closed eyes: the network reads on over the horizon without values, and says one step at a time; trained on hidden runs.
 Direct: the network reads history only, and one linear layer says the whole horizon at once, trained at *every* origin in
 the window. It gives each step of the horizon its own mixture of the last value and the seasonal values known at the
-origin, plus an offset, and quantiles that cannot cross. (A step at every origin costs several of ours, so a run that
-trains at every 8th, from a random first one, stands beside it.) All else is shared: causal front end, sizes of the LSTM stack,
-windows a batch, loss, optimiser, schedule, averaged weights and early stopping on the same windows set aside. No
-covariates for either. Scored on validation cuts (the training part's own last windows); the test windows are not touched.
+origin, plus an offset, and quantiles that cannot cross. A step at every origin costs several of ours, so a run trained at
+every 8th, from a random first one, stands beside it. All else is shared: causal front end, sizes of the LSTM stack,
+windows a batch, loss, optimiser, schedule, averaged weights, early stopping on the same windows set aside; no covariates.
+Scored on validation cuts (the training part's own last windows); the test windows are not touched.
 Seconds are processor seconds of one thread between the first training step and the last, validation included; how many
 steps fit is measured beforehand, and the schedule is laid over these.
 """
@@ -237,8 +237,8 @@ def page(results: dict[str, dict[str, Any]]) -> str:
     heads = [f"direct_{every}" for every in EVERY]
     lines = [
         "## Closed eyes beside a direct head",
-        "`python benchmarks/direct_head.py`: MASE on validation cuts at equal processor seconds of training, one thread, seed 0;",
-        "same front end, LSTM sizes, loss, optimiser and batch; training steps in brackets; no covariates.",
+        "`python benchmarks/direct_head.py`: MASE on validation cuts at equal processor seconds of training, one thread,",
+        "seed 0; same front end, LSTM sizes, loss, optimiser and batch; training steps in brackets; no covariates.",
         "",
         "| set | seconds | closed eyes (ours) | direct, every origin | direct, every 8th origin | seasonal naive |",
         "|" + "---|" * 6,

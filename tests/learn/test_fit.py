@@ -259,7 +259,7 @@ def test_learning_goes_on_from_another_model() -> None:
     with pytest.raises(UsageError) as raised:
         fit(other, TINY, start_from=(first.task, first.weights))
     assert str(raised.value) == (
-        "The model to start from has other covariates, seasons or calendar than this table, so its weights do not "
+        "The model to start from has other covariates, categories, seasons or calendar than this table, so its weights do not "
         "fit: train without --from, or give the same columns and --season."
     )
 

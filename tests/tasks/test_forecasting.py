@@ -93,7 +93,7 @@ def test_the_network_takes_exactly_what_it_is_shown(schema: Schema) -> None:
 @pytest.mark.parametrize("schema", SCHEMAS)
 def test_a_task_comes_back_from_json(schema: Schema) -> None:
     scales = (("wind", Scale(1.5, 0.25)), ("price", Scale(-3.0, 1e-9)))
-    task = ForecastingTask(schema, 7, 33, Sizes(16, 3, 0.1), scales, widths=tuple(np.linspace(0.5, 2, 13).tolist()))
+    task = ForecastingTask(schema, 7, 33, Sizes(16, 3), scales, widths=tuple(np.linspace(0.5, 2, 13).tolist()))
     again = ForecastingTask.from_json(json.loads(json.dumps(task.to_json(), allow_nan=False)))
     assert again == task and again.network() == task.network()
 
