@@ -104,7 +104,7 @@ def main() -> None:
     result = simulate(OPTIONS | given)
     lines = [
         "## Rainfall-runoff",
-        f"`python benchmarks/runoff.py`: {result['days']:,} days from {result['from']} simulated in one closed-eyes run, rain,",
+        f"`python benchmarks/runoff.py`: {result['days']:,} days from {result["from"]}, one closed-eyes run; rain,",
         "temperature and potential evaporation known ahead; NSE, higher is better.",
         "",
         "| simulation | NSE |",

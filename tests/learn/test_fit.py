@@ -259,8 +259,8 @@ def test_learning_goes_on_from_another_model() -> None:
     with pytest.raises(UsageError) as raised:
         fit(other, TINY, start_from=(first.task, first.weights))
     assert str(raised.value) == (
-        "The model to start from has other covariates, categories, seasons or calendar than this table, so its weights do not "
-        "fit: train without --from, or give the same columns and --season."
+        "The model to start from has other covariates, categories, seasons or calendar than this table, so its weights "
+        "do not fit: train without --from, or give the same columns and --season."
     )
 
 
