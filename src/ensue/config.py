@@ -120,7 +120,7 @@ class TrainOptions:
     seed: int = 0
     """Seed of everything random: the same seed gives the same weights on the same machine with the same threads."""
     threads: int | None = None
-    """Processor threads; None: PyTorch's own choice."""
+    """Processor threads; None: one, which suits small networks, and a busy machine above all."""
     device: str = "auto"
     """Where training runs: 'auto' (CUDA where there is one, else the processor), 'cpu', 'cuda', 'cuda:1', 'mps'."""
     hidden_size: int | None = None

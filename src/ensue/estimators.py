@@ -276,6 +276,11 @@ class Forecaster:
             return replace(panel, findings=(*told, *panel.findings))
         frame, said = _frame(df)
         schema = self._predictor.task.schema
+        if schema.id is None and not schema.wide and "unique_id" in frame.columns and frame["unique_id"].n_unique() > 1:
+            raise DataError(
+                f"The table has {frame['unique_id'].n_unique()} series by 'unique_id', and the model was trained on a table "
+                "without ids: predict them one at a time without that column, or train on a table with ids."
+            )
         panel = build_panel(frame, schema, duplicates=self._data.duplicates, future=ahead, for_training=False)
         return replace(panel, findings=(*said, *told, *panel.findings))
 
@@ -347,21 +352,33 @@ def _sample(df: Any) -> Any:
 
 
 def _like(frame: polars.DataFrame, df: Any, id: str | None) -> Any:
-    """A forecast as the kind of table that `df` is, its ids as they are there."""
+    """A forecast as the kind of table that `df` is, its ids and days as they are there."""
     import polars
 
     from ensue.data.frames import like, to_polars
 
     if df is None or isinstance(df, (str, Path)):
         return frame
-    kinds = to_polars(_sample(df)).schema
+    kinds, time = to_polars(_sample(df)).schema, frame.columns[1]
     if id is not None and id in kinds and kinds[id].is_integer():
         frame = frame.with_columns(polars.col(id).cast(kinds[id]))
+    if _holds_dates(df, time):
+        frame = frame.with_columns(polars.col(time).cast(polars.Date))
     return like(frame, df)
+
+
+def _holds_dates(df: Any, time: str) -> bool:
+    """Whether a column of a table is of days rather than stamps."""
+    import narwhals as nw
+
+    native: Any = nw.from_native(df, pass_through=True)
+    return hasattr(native, "collect_schema") and native.collect_schema().get(time) == nw.Date
 
 
 def _percents(levels: Any) -> tuple[float, ...]:
     try:
+        if isinstance(levels, str):
+            raise TypeError(levels)
         return tuple(float(level) for level in levels)
     except (TypeError, ValueError) as error:
         raise UsageError(f"levels is {levels!r}, expected a list of percents: give [80, 95], for example.") from error

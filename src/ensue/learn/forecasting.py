@@ -290,15 +290,18 @@ def _device(name: str) -> torch.device:
 
 
 class _threads:
-    """PyTorch's thread count within a block."""
+    """PyTorch's thread count within a block: one unless asked for more.
+
+    A step of a small network is a thousand short products. Several threads gain little on an idle machine, and wait for
+    each other at every product on a busy one.
+    """
 
     def __init__(self, count: int | None) -> None:
-        self.count = count
+        self.count = count or 1
 
     def __enter__(self) -> None:
         self.before = torch.get_num_threads()
-        if self.count is not None:
-            torch.set_num_threads(self.count)
+        torch.set_num_threads(self.count)
 
     def __exit__(self, *error: object) -> None:
         torch.set_num_threads(self.before)

@@ -88,7 +88,10 @@ class ForecastStream:
         Returns what was expected of each value before it was seen: quantiles `(steps, levels)`. Raises `UsageError` for
         shapes that do not fit and `DataError` for values and stamps that cannot be.
         """
-        given = np.atleast_1d(np.asarray(values, dtype=np.float64))
+        try:
+            given = np.atleast_1d(np.asarray(values, dtype=np.float64))
+        except (TypeError, ValueError) as error:
+            raise DataError(f"values are {values!r}, expected numbers, NaN where missing.") from error
         if given.ndim != 1 or given.size == 0:
             raise UsageError(f"values have shape {given.shape}, expected a number or a row of numbers.")
         if np.isinf(given).any():
