@@ -72,10 +72,11 @@ def _duel(duel: dict[str, dict[str, Any]]) -> str:
 
 def _beside(duel: dict[str, dict[str, Any]]) -> str:
     """The six sets beside the other libraries."""
-    race = _read(RESULTS, "race-*.json")
+    path = RESULTS / "predict_time.json"
+    predict = json.loads(path.read_text()) if path.exists() else {}
     lines = [
         "## Beside other libraries: 500 training steps each, one thread",
-        "MASE relative to seasonal naive; processor seconds to train, and to predict the whole panel once. See",
+        "MASE relative to seasonal naive; processor seconds to predict the whole panel once (`benchmarks/predict_time.py`). See",
         "[others/README.md](others/README.md) for their settings and how to repeat them.",
         "",
         "| set | Ensue | "
@@ -91,7 +92,7 @@ def _beside(duel: dict[str, dict[str, Any]]) -> str:
         theirs = [_other(key, name) for key in LIBRARIES]
         scores = [f"{each['scores']['relative']:.3f}" if each else "-" for each in theirs]
         times = [f"{each['predict_cpu_seconds'] / each['windows']:.3f} s" if each else "-" for each in theirs]
-        own = race.get(name, {}).get("predict_cpu_seconds", duel[name].get("predict_cpu_seconds"))
+        own = predict.get(name)
         own_time = "-" if own is None else f"{own:.3f} s"
         cells = [name, f"**{duel[name]['relative']:.3f}**", *scores, own_time, *times]
         lines.append("| " + " | ".join(cells) + " |")

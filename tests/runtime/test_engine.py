@@ -260,3 +260,15 @@ def test_refuses_what_does_not_fit() -> None:
 def test_needs_no_torch() -> None:
     program = "import sys, ensue.runtime.engine; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_the_state_is_the_same_where_no_outputs_are_wanted() -> None:
+    description = network.Network((network.LSTM(3, 5), network.QuantileHead(5, (0.1, 0.5, 0.9), anchors=2)))
+    random = np.random.default_rng(0)
+    weights = {name: random.normal(size=shape) for name, shape in description.parameters().items()}
+    engine = Engine(description, weights)
+    x, anchors = random.normal(size=(2, 7, 3)), random.normal(size=(2, 7, 2))
+    _, full = engine.forward(x, anchors)
+    _, silent = engine.forward(x, anchors, outputs=False)
+    for one, other in zip(full, silent, strict=True):
+        np.testing.assert_array_equal(one, other)

@@ -164,7 +164,7 @@ class TorchEngine:
         self.module.eval()
 
     def forward(
-        self, x: np.ndarray, anchors: np.ndarray, state: list[np.ndarray]
+        self, x: np.ndarray, anchors: np.ndarray, state: list[np.ndarray], outputs: bool = True
     ) -> tuple[np.ndarray, list[np.ndarray]]:
         with torch.no_grad():
             values, after = self.module(

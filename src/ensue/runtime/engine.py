@@ -68,12 +68,17 @@ class Engine:
         self._layers = _compile(description.layers, "layers", arrays)
 
     def forward(
-        self, x: Array, anchors: Array | None = None, state: Sequence[Array] | None = None
+        self,
+        x: Array,
+        anchors: Array | None = None,
+        state: Sequence[Array] | None = None,
+        outputs: bool = True,
     ) -> tuple[Array, list[Array]]:
         """Outputs `(batch, time, outputs)` for `x` `(batch, time, features)`, and the state after the last step.
 
         The state is the flat list that `Network.state_shapes` describes; None begins at zero. What is given is never
-        written to. One step is a call with one time step. Raises `UsageError` for shapes that do not fit and
+        written to. One step is a call with one time step. Where only the state is wanted, `outputs=False` leaves a
+        quantile head out; what comes back first is then what it would have been given. Raises `UsageError` for shapes that do not fit and
         `DataError` for a category code that no table has.
         """
         x = np.asarray(x, self.dtype)
@@ -81,7 +86,8 @@ class Engine:
         shapes = None if state is None else [each.shape for each in state]
         self.network.check_call(x.shape, None if anchors is None else anchors.shape, shapes)
         passage = _Passage(anchors, None if state is None else iter(state))
-        for layer in self._layers:
+        ends_in_head = isinstance(self._layers[-1], _QuantileHead)
+        for layer in self._layers if outputs or not ends_in_head else self._layers[:-1]:
             x = layer(x, passage)
         return x, passage.after
 

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ensue.data.causal import CausalState
+from ensue.data.causal import CausalState, Reading
 from ensue.data.frequency import Frequency
 from ensue.data.panel import Panel
 from ensue.errors import DataError, UsageError
@@ -72,11 +72,7 @@ class Predictor:
 
         Returns quantiles `(batch, time, level)` in the data's units, and the state after the block.
         """
-        seen = np.isfinite(values)
-        reading, causal = self.task.reader.read(np.where(seen, values, 0.0), seen, state.causal)
-        earlier = np.concatenate([state.past[:, None], block.past[:, :-1]], axis=1)  # batch x time x column
-        beside = self.task.beside(block, earlier, np.ones(values.shape, dtype=bool))
-        features = np.concatenate([reading.features, beside], axis=-1)
+        reading, features, causal = self._see(values, block, state)
         total: Floats = np.zeros((*values.shape, len(self.task.levels)))
         networks = []
         for engine, before in zip(self.engines, state.networks, strict=True):
@@ -85,6 +81,23 @@ class Predictor:
             total += normalised
         quantiles = self.task.answer(total / len(self.engines), reading.center, reading.spread)
         return quantiles, ReaderState(causal, tuple(networks), block.past[:, -1])
+
+    def _see(self, values: Floats, block: Surroundings, state: ReaderState) -> tuple[Reading, Floats, CausalState]:
+        """A block as the networks see it: its reading, their inputs `(batch, time, features)`, the front end's state."""
+        seen = np.isfinite(values)
+        reading, causal = self.task.reader.read(np.where(seen, values, 0.0), seen, state.causal)
+        earlier = np.concatenate([state.past[:, None], block.past[:, :-1]], axis=1)  # batch x time x column
+        beside = self.task.beside(block, earlier, np.ones(values.shape, dtype=bool))
+        return reading, np.concatenate([reading.features, beside], axis=-1), causal
+
+    def _listen(self, values: Floats, block: Surroundings, state: ReaderState) -> ReaderState:
+        """Read a block without answering: the state alone."""
+        reading, features, causal = self._see(values, block, state)
+        networks = tuple(
+            tuple(engine.forward(features, reading.anchors, list(before), outputs=False)[1])
+            for engine, before in zip(self.engines, state.networks, strict=True)
+        )
+        return ReaderState(causal, networks, block.past[:, -1])
 
     def forecast(self, block: Surroundings, state: ReaderState) -> Floats:
         """Read on with closed eyes over the steps of the block: `(batch, time, level)`; the state stays as it was."""
@@ -137,7 +150,7 @@ class Predictor:
             if first < warm:
                 state = self._remember(values, block, state)
             else:
-                state = self.advance(values, block, _emptied(state, begins == first))[1]
+                state = self._listen(values, block, _emptied(state, begins == first))
         return state
 
     def _remember(self, values: Floats, block: Surroundings, state: ReaderState) -> ReaderState:
