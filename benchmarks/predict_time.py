@@ -13,12 +13,12 @@ import time
 import warnings
 from pathlib import Path
 
-import duel_data
 import numpy as np
-from duel import machine
-from race import SETS
 
+import duel_data
+from duel import machine
 from ensue import Forecaster
+from race import SETS
 
 HERE = Path(__file__).resolve().parent
 

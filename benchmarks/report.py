@@ -76,8 +76,8 @@ def _beside(duel: dict[str, dict[str, Any]]) -> str:
     predict = json.loads(path.read_text()) if path.exists() else {}
     lines = [
         "## Beside other libraries: 500 training steps each, one thread",
-        "MASE relative to seasonal naive; processor seconds to predict the whole panel once (`benchmarks/predict_time.py`). See",
-        "[others/README.md](others/README.md) for their settings and how to repeat them.",
+        "MASE relative to seasonal naive; processor seconds to predict the whole panel once (`benchmarks/predict_time.py`).",
+        "See [others/README.md](others/README.md) for their settings and how to repeat them.",
         "",
         "| set | Ensue | "
         + " | ".join(LIBRARIES.values())

@@ -19,6 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from ensue import network
 from ensue.errors import DataError, ModelFileError, UsageError
 from ensue.learn.modules import build, load_weights
 from ensue.network import (

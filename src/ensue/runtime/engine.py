@@ -78,8 +78,8 @@ class Engine:
 
         The state is the flat list that `Network.state_shapes` describes; None begins at zero. What is given is never
         written to. One step is a call with one time step. Where only the state is wanted, `outputs=False` leaves a
-        quantile head out; what comes back first is then what it would have been given. Raises `UsageError` for shapes that do not fit and
-        `DataError` for a category code that no table has.
+        quantile head out, and what comes back first is what it would have been given. Raises `UsageError` for shapes
+        that do not fit and `DataError` for a category code that no table has.
         """
         x = np.asarray(x, self.dtype)
         anchors = None if anchors is None else np.asarray(anchors, self.dtype)
