@@ -72,12 +72,14 @@ def _duel(duel: dict[str, dict[str, Any]]) -> str:
 
 def _beside(duel: dict[str, dict[str, Any]]) -> str:
     """The six sets beside the other libraries."""
+    duel = duel | _read(RESULTS / "bare", "duel-*.json")  # the others have no covariates: here ours has none either
     path = RESULTS / "predict_time.json"
     predict = json.loads(path.read_text()) if path.exists() else {}
     lines = [
         "## Beside other libraries: 500 training steps each, one thread",
         "MASE relative to seasonal naive; processor seconds to predict the whole panel once (`benchmarks/predict_time.py`).",
-        "See [others/README.md](others/README.md) for their settings and how to repeat them.",
+        "No library has covariates here, ours neither (`duel.py --bare --out benchmarks/results/bare ETTh1 vic_elec`). See",
+        "[others/README.md](others/README.md) for their settings and how to repeat them.",
         "",
         "| set | Ensue | "
         + " | ".join(LIBRARIES.values())

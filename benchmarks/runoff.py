@@ -2,7 +2,7 @@
 
     python benchmarks/runoff.py
 
-The forecaster learns the first 24 years with a horizon of a year, then reads the last ten with closed eyes: it never sees
+The forecaster learns the years before with a horizon of a year, then reads the last ten with closed eyes: it never sees
 the flow there, only the inputs. Score: Nash-Sutcliffe efficiency; 1 is perfect, 0 is the mean.
 """
 
