@@ -35,7 +35,7 @@ from ensue.network import (
     Residual,
     RMSNorm,
 )
-from ensue.runtime import engine as room
+from ensue.runtime import numpy_engine as room
 from ensue.runtime.engine import Engine
 
 LEVELS = (0.025, 0.1, 0.5, 0.9, 0.95)

@@ -1,0 +1,106 @@
+/* The contract of Ensue's native core: plain C, no Python, no PyTorch.
+ *
+ * The caller owns every buffer. Nothing declared here allocates or locks, unless its comment says so. Gates are in PyTorch's
+ * order i, f, g, o and weights come in PyTorch's shapes: weight_ih (4 * hidden, input), weight_hh (4 * hidden, hidden).
+ * Strides count numbers, not bytes; the last dimension is always contiguous. Letters: batch, time, features, hidden.
+ *
+ * A table of kernels exists once for each instruction set. What one table has packed only that table can read.
+ */
+#ifndef ENSUE_CORE_H
+#define ENSUE_CORE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define ENSUE_ALIGNMENT 64 /* bytes: packed weights, reserves and workspaces begin at a multiple of this */
+
+enum ensue_storage { ENSUE_FULL = 0, ENSUE_BF16 = 1, ENSUE_INT8 = 2 }; /* how packed weights are stored */
+
+enum ensue_status {
+  ENSUE_OK = 0,
+  ENSUE_BAD_SHAPE = 1, /* a size below 1, or a product too large for the machine */
+  ENSUE_BAD_STORAGE = 2,
+  ENSUE_BAD_LENGTH = 3 /* a length below 1 or above time */
+};
+
+/* One layer, one direction, over a batch of sequences. `real` is float, or double in the table "double". */
+typedef struct ensue_lstm_call {
+  int64_t input_size, hidden_size, batch, time;
+  const void *weights;    /* from lstm_pack */
+  int32_t storage;        /* what lstm_pack was told */
+  int32_t reverse;        /* not 0: each row is read from its own end to its beginning */
+  const void *x;          /* real, batch x time x input_size by the strides */
+  int64_t x_batch_stride, x_time_stride;
+  void *y;                /* real, batch x time x hidden_size by the strides: the hidden states; NULL: not wanted */
+  int64_t y_batch_stride, y_time_stride;
+  void *h, *c;            /* real, batch x hidden_size, contiguous: the state before, and after the call the state after */
+  const int64_t *lengths; /* batch, or NULL where every row has `time` steps; y beyond a length is set to zero */
+  void *reserve;          /* lstm_reserve_bytes for training, NULL otherwise */
+  void *workspace;        /* lstm_workspace_bytes */
+  int32_t threads;        /* at most so many; with more than 1 the call starts threads, which allocates */
+} ensue_lstm_call;
+
+/* Backward through time over the same sequences. Gradients are written, not added to. */
+typedef struct ensue_lstm_gradient_call {
+  ensue_lstm_call forward; /* as it was called; x, y, h and c are not looked at, the reserve is read only */
+  const void *weights;     /* from lstm_pack_back */
+  const void *c_before;    /* batch x hidden_size: c before the first step */
+  const void *dy;          /* batch x time x hidden_size by the strides; NULL: zero */
+  int64_t dy_batch_stride, dy_time_stride;
+  void *dh, *dc;           /* batch x hidden_size: in, of the state after; out, of the state before */
+  void *dx;                /* batch x time x input_size by the strides, or NULL: not wanted */
+  int64_t dx_batch_stride, dx_time_stride;
+  void *dweight_ih, *dweight_hh, *dbias; /* in PyTorch's shapes; dbias is that of each of the two biases */
+  void *workspace;         /* lstm_gradient_workspace_bytes */
+} ensue_lstm_gradient_call;
+
+typedef struct ensue_kernels {
+  const char *name;     /* "avx512", "avx2", "baseline", "neon"; "double" for gradient checks in float64 */
+  int32_t width;        /* numbers in a vector */
+  int32_t real_bytes;   /* 4, or 8 in the table "double" */
+
+  /* y = W x (+ bias) for many x: W is n x k with rows `w_stride` apart, as torch.nn.Linear has it. */
+  size_t (*matrix_bytes)(int64_t n, int64_t k, int32_t storage);
+  int (*matrix_pack)(const void *w, int64_t w_stride, int64_t n, int64_t k, int32_t storage, void *packed);
+  /* y (m x n) = x (m x k) W^T + bias; bias may be NULL; with `add` what y holds is added to. One thread. */
+  void (*matrix_times)(const void *packed, int64_t n, int64_t k, int32_t storage, const void *x, int64_t x_stride,
+                       int64_t m, const void *bias, void *y, int64_t y_stride, int32_t add);
+
+  /* One LSTM layer in one direction. bias is the sum of bias_ih and bias_hh. */
+  size_t (*lstm_bytes)(int64_t input_size, int64_t hidden_size, int32_t storage);
+  int (*lstm_pack)(int64_t input_size, int64_t hidden_size, const void *weight_ih, const void *weight_hh,
+                   const void *bias, int32_t storage, void *packed);
+  size_t (*lstm_workspace_bytes)(const ensue_lstm_call *call);
+  size_t (*lstm_reserve_bytes)(const ensue_lstm_call *call);
+  int (*lstm_forward)(const ensue_lstm_call *call);
+  /* One step of one row: x (input_size), h and c (hidden_size) in place; scratch of lstm_step_bytes. */
+  size_t (*lstm_step_bytes)(int64_t input_size, int64_t hidden_size);
+  void (*lstm_step)(const void *weights, int32_t storage, int64_t input_size, int64_t hidden_size, const void *x, void *h,
+                    void *c, void *scratch);
+
+  size_t (*lstm_back_bytes)(int64_t input_size, int64_t hidden_size);
+  int (*lstm_pack_back)(int64_t input_size, int64_t hidden_size, const void *weight_ih, const void *weight_hh,
+                        void *packed);
+  size_t (*lstm_gradient_workspace_bytes)(const ensue_lstm_gradient_call *call);
+  int (*lstm_backward)(const ensue_lstm_gradient_call *call);
+
+  /* Element by element; x and y may be the same. */
+  void (*tanh)(int64_t count, const void *x, void *y);
+  void (*sigmoid)(int64_t count, const void *x, void *y);
+} ensue_kernels;
+
+/* The table of that name, or NULL where this machine or this build has none. With NULL: what ENSUE_ISA names, or else the
+ * fastest there is; NULL where ENSUE_ISA names what cannot run here. */
+const ensue_kernels *ensue_find_kernels(const char *name);
+
+/* The names of the tables that run on this machine, fastest first, "double" not among them; ends with NULL. */
+const char *const *ensue_isa_names(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
