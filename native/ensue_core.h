@@ -46,9 +46,8 @@ typedef struct ensue_lstm_call {
 
 /* Backward through time over the same sequences. Gradients are written, not added to. */
 typedef struct ensue_lstm_gradient_call {
-  ensue_lstm_call forward; /* as it was called; x, y, h and c are not looked at, the reserve is read only */
+  ensue_lstm_call forward; /* as it was called, threads too; x, y, h and c are not looked at, the reserve is read only */
   const void *weights;     /* from lstm_pack_back */
-  const void *c_before;    /* batch x hidden_size: c before the first step */
   const void *dy;          /* batch x time x hidden_size by the strides; NULL: zero */
   int64_t dy_batch_stride, dy_time_stride;
   void *dh, *dc;           /* batch x hidden_size: in, of the state after; out, of the state before */

@@ -1,0 +1,138 @@
+// One LSTM layer, forward: a step of one row, and a batch of sequences; the equations are in learn/reference.py.
+#ifndef ENSUE_LSTM_FORWARD_H
+#define ENSUE_LSTM_FORWARD_H
+
+#include "lstm_layout.h"
+#include "matrix.h"
+
+namespace {
+
+constexpr int ROWS = MANY_REGISTERS ? 6 : 3;  // rows whose gates are summed at once
+
+// One step of the running rows of a part.
+struct Step {
+  Shape shape;
+  Packed packed;
+  const real *h, *x, *c;       // rows x padded, rows x input, rows x padded: before
+  real *h_after, *c_after;     // rows x padded
+  const real *sums;            // rows x gates: what x brings, with the bias; NULL: x is read here
+  real *gates;                 // rows x gates: i, f, g and o are kept here; NULL: not wanted
+  int64_t rows;
+};
+
+template <bool KEEP>
+inline void finish_unit(const Step &step, int64_t row, int64_t block, const vec *sums) {
+  const int64_t at = row * step.shape.padded() + block * V;
+  const Ratio i = tanh_ratio(sums[0]), f = tanh_ratio(sums[1]), g = tanh_ratio(sums[2]), o = tanh_ratio(sums[3]);
+  const real half = real(0.5);
+  vec c;
+  // The forget gate is divided out alone: where it is 1 the cell has to stay as it is, bit for bit.
+  const vec forget = f.value() * half + half;
+  if constexpr (KEEP) {
+    real *gates = step.gates + row * step.shape.gates() + block * GATES;
+    const vec input = i.value() * half + half, written = g.value(), shown = o.value() * half + half;
+    store(gates, input);
+    store(gates + V, forget);
+    store(gates + 2 * V, written);
+    store(gates + 3 * V, shown);
+    c = forget * load(step.c + at) + input * written;
+    store(step.h_after + at, shown * tanh_of(c));
+  } else {
+    const vec written = (i.numerator + i.denominator) * g.numerator * half / (i.denominator * g.denominator);
+    c = forget * load(step.c + at) + written;
+    const Ratio t = tanh_ratio(c);
+    store(step.h_after + at, (o.numerator + o.denominator) * t.numerator * half / (o.denominator * t.denominator));
+  }
+  store(step.c_after + at, c);
+}
+
+// ROWS_ rows of BLOCKS blocks of units: their gates in full, then c and h.
+template <class S, bool KEEP, int ROWS_, int BLOCKS>
+void step_tile(const Step &step, int64_t row, int64_t block) {
+  typedef typename S::element element;
+  const Shape shape = step.shape;
+  const element *w = static_cast<const element *>(step.packed.elements) + block * shape.depth() * GATES;
+  const int64_t stride = shape.depth() * GATES;
+  vec acc[ROWS_][BLOCKS * 4];
+  const real *start = step.sums ? step.sums + row * shape.gates() : step.packed.bias;
+  const int64_t start_stride = step.sums ? shape.gates() : 0;
+#pragma GCC unroll 32
+  for (int r = 0; r < ROWS_; ++r)
+#pragma GCC unroll 32
+    for (int each = 0; each < BLOCKS * 4; ++each)
+      acc[r][each] = S::scaled ? vec{} : load(start + r * start_stride + block * GATES + each * V);
+  accumulate<S, ROWS_, BLOCKS, 4>(acc, w, stride, step.h + row * shape.padded(), shape.padded(), shape.hidden);
+  if (!step.sums)
+    accumulate<S, ROWS_, BLOCKS, 4>(acc, w + shape.hidden * GATES, stride, step.x + row * shape.input, shape.input,
+                                    shape.input);
+#pragma GCC unroll 32
+  for (int r = 0; r < ROWS_; ++r)
+#pragma GCC unroll 32
+    for (int b = 0; b < BLOCKS; ++b) {
+      if constexpr (S::scaled)
+        for (int each = b * 4; each < b * 4 + 4; ++each)
+          acc[r][each] = acc[r][each] * load(step.packed.scales + block * GATES + each * V) +
+                         load(start + r * start_stride + block * GATES + each * V);
+      finish_unit<KEEP>(step, row + r, block + b, acc[r] + b * 4);
+    }
+}
+
+// All rows from `row` on, of BLOCKS blocks: as many at once as the registers hold, then the rest.
+template <class S, bool KEEP, int ROWS_>
+void step_rows(const Step &step, int64_t row, int64_t block) {
+  for (; row + ROWS_ <= step.rows; row += ROWS_) step_tile<S, KEEP, ROWS_, 1>(step, row, block);
+  if constexpr (ROWS_ > 1)
+    if (row < step.rows) step_rows<S, KEEP, (ROWS_ > 4 ? 4 : ROWS_ - 1)>(step, row, block);
+}
+
+// One row alone has too few sums to keep the processor busy: several blocks of units are summed side by side.
+template <class S, bool KEEP>
+void step_alone(const Step &step) {
+  const int64_t blocks = step.shape.blocks();
+  int64_t block = 0;
+  if constexpr (MANY_REGISTERS)
+    for (; block + 4 <= blocks; block += 4) step_tile<S, KEEP, 1, 4>(step, 0, block);
+  for (; block + 2 <= blocks; block += 2) step_tile<S, KEEP, 1, 2>(step, 0, block);
+  for (; block < blocks; ++block) step_tile<S, KEEP, 1, 1>(step, 0, block);
+}
+
+template <class S, bool KEEP>
+void step_through(const Step &step) {
+  if (step.rows == 1) return step_alone<S, KEEP>(step);
+  for (int64_t block = 0; block < step.shape.blocks(); ++block) step_rows<S, KEEP, ROWS>(step, 0, block);
+}
+
+void run_step(const Step &step, [[maybe_unused]] int32_t storage) {
+#if !defined(ENSUE_REAL_DOUBLE)
+  if (storage == ENSUE_BF16) return step.gates ? step_through<Bf16, true>(step) : step_through<Bf16, false>(step);
+  if (storage == ENSUE_INT8) return step.gates ? step_through<Int8, true>(step) : step_through<Int8, false>(step);
+#endif
+  return step.gates ? step_through<Full, true>(step) : step_through<Full, false>(step);
+}
+
+size_t lstm_step_bytes(int64_t input_size, int64_t hidden_size) {
+  return aligned(static_cast<size_t>(Shape{input_size, hidden_size}.padded()) * sizeof(real)) * 3;
+}
+
+void lstm_step(const void *weights, int32_t storage, int64_t input_size, int64_t hidden_size, const void *x, void *h,
+               void *c, void *scratch) {
+  const Shape shape = {input_size, hidden_size};
+  Arena arena = {static_cast<char *>(scratch)};
+  real *c_padded = arena.take<real>(shape.padded()), *h_after = arena.take<real>(shape.padded());
+  real *c_after = arena.take<real>(shape.padded());
+  const bool whole = shape.padded() == hidden_size;
+  const size_t bytes = static_cast<size_t>(hidden_size) * sizeof(real);
+  if (!whole) {
+    memset(c_padded, 0, static_cast<size_t>(shape.padded()) * sizeof(real));
+    memcpy(c_padded, c, bytes);
+  }
+  const Step step = {shape, Packed::of(weights, shape, storage), static_cast<const real *>(h),
+                     static_cast<const real *>(x), whole ? static_cast<const real *>(c) : c_padded, h_after,
+                     whole ? static_cast<real *>(c) : c_after, nullptr, nullptr, 1};
+  run_step(step, storage);
+  memcpy(h, h_after, bytes);
+  if (!whole) memcpy(c, c_after, bytes);
+}
+
+}  // namespace
+#endif

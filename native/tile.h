@@ -1,0 +1,91 @@
+// The one inner loop everything here runs on: a few rows of inputs times a panel of packed weights, sums held in registers.
+//
+// A panel holds, for each k, the weights of GROUP vectors of outputs side by side, so that it is read from end to end.
+#ifndef ENSUE_TILE_H
+#define ENSUE_TILE_H
+
+#include "vector.h"
+
+namespace {
+
+// acc[row][vector] += a[row][k] * w[k][vector] for PANELS panels that stand `panel_stride` elements apart.
+template <class S, int ROWS, int PANELS, int GROUP>
+inline void accumulate(vec (&acc)[ROWS][PANELS * GROUP], const typename S::element *w, int64_t panel_stride,
+                       const real *a, int64_t a_stride, int64_t count) {
+  for (int64_t k = 0; k < count; ++k) {
+    vec value[ROWS];
+#pragma GCC unroll 16
+    for (int row = 0; row < ROWS; ++row) value[row] = all(a[row * a_stride + k]);
+#pragma GCC unroll 16
+    for (int panel = 0; panel < PANELS; ++panel) {
+#pragma GCC unroll 16
+      for (int each = 0; each < GROUP; ++each) {
+        const vec weight = S::read(w + panel * panel_stride + (k * GROUP + each) * V);
+#pragma GCC unroll 16
+        for (int row = 0; row < ROWS; ++row) acc[row][panel * GROUP + each] += value[row] * weight;
+      }
+    }
+  }
+}
+
+// The same with a[k][row]: the outer products that the gradients of weights are sums of.
+template <int ROWS, int GROUP>
+inline void accumulate_outer(vec (&acc)[ROWS][GROUP], const real *w, const real *a, int64_t a_stride, int64_t count) {
+  for (int64_t k = 0; k < count; ++k) {
+    vec value[ROWS];
+#pragma GCC unroll 16
+    for (int row = 0; row < ROWS; ++row) value[row] = all(a[k * a_stride + row]);
+#pragma GCC unroll 16
+    for (int each = 0; each < GROUP; ++each) {
+      const vec weight = load(w + (k * GROUP + each) * V);
+#pragma GCC unroll 16
+      for (int row = 0; row < ROWS; ++row) acc[row][each] += value[row] * weight;
+    }
+  }
+}
+
+inline int64_t rounded_up(int64_t count, int64_t unit) { return (count + unit - 1) / unit * unit; }
+inline int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+inline int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
+inline size_t aligned(size_t bytes) { return (bytes + 63) / 64 * 64; }
+
+// Hands out parts of a buffer, each aligned; with no buffer it only counts.
+struct Arena {
+  char *base;
+  size_t used = 0;
+  template <class T>
+  T *take(int64_t count) {
+    T *part = base ? reinterpret_cast<T *>(base + used) : nullptr;
+    used += aligned(static_cast<size_t>(count) * sizeof(T));
+    return part;
+  }
+};
+
+inline uint16_t to_bf16(float value) {
+  uint32_t bits;
+  memcpy(&bits, &value, sizeof bits);
+  if ((bits & 0x7fffffffu) > 0x7f800000u) return static_cast<uint16_t>((bits >> 16) | 0x40u);  // stays no number
+  return static_cast<uint16_t>((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16);                   // to nearest, ties to even
+}
+
+inline size_t element_bytes(int32_t storage) {
+  return storage == ENSUE_BF16 ? 2 : storage == ENSUE_INT8 ? 1 : sizeof(real);
+}
+
+inline bool storage_known(int32_t storage) {
+  return storage == ENSUE_FULL || (sizeof(real) == 4 && (storage == ENSUE_BF16 || storage == ENSUE_INT8));
+}
+
+// One number as it is stored; `scale` is what a whole number counts.
+inline void put(void *elements, int64_t index, real value, int32_t storage, real scale) {
+  if (storage == ENSUE_BF16) {
+    static_cast<uint16_t *>(elements)[index] = to_bf16(static_cast<float>(value));
+  } else if (storage == ENSUE_INT8) {
+    static_cast<int8_t *>(elements)[index] = static_cast<int8_t>(scale > 0 ? __builtin_rint(value / scale) : 0);
+  } else {
+    static_cast<real *>(elements)[index] = value;
+  }
+}
+
+}  // namespace
+#endif
