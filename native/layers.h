@@ -42,7 +42,12 @@ struct Passage {
   }
 };
 
-inline size_t align_up(size_t bytes) { return (bytes + ENSUE_ALIGNMENT - 1) / ENSUE_ALIGNMENT * ENSUE_ALIGNMENT; }
+constexpr size_t kTooLarge = SIZE_MAX;
+
+/* kTooLarge stays what it is. */
+inline size_t align_up(size_t bytes) {
+  return bytes > kTooLarge - ENSUE_ALIGNMENT ? kTooLarge : (bytes + ENSUE_ALIGNMENT - 1) / ENSUE_ALIGNMENT * ENSUE_ALIGNMENT;
+}
 
 class Layer {
  public:
@@ -123,6 +128,8 @@ void over_rows(const Passage &p, const In &x, const Out &y, Function f) {
     f(p.time, x.data, x.time_stride, y.data, y.time_stride);
   } else if (x.time_stride == p.batch * x.batch_stride && y.time_stride == p.batch * y.batch_stride) {
     f(p.batch * p.time, x.data, x.batch_stride, y.data, y.batch_stride);
+  } else if (x.batch_stride == p.time * x.time_stride && y.batch_stride == p.time * y.time_stride) {
+    f(p.batch * p.time, x.data, x.time_stride, y.data, y.time_stride);
   } else if (p.time > p.batch) {
     for (int64_t b = 0; b < p.batch; ++b) f(p.time, x.at(b, 0), x.time_stride, y.at(b, 0), y.time_stride);
   } else {
@@ -166,11 +173,11 @@ class Taker {
 
 using Layers = std::vector<std::unique_ptr<Layer>>;
 
-/* Layers made from one instruction, appended; `size` is what the layer before gives. An LSTM makes one for each of its
- * layers and adds its two arrays to `states`. False where the kind is not one of theirs. */
+/* Layers made from one instruction, appended. An LSTM makes one for each of its
+ * layers and adds its two arrays to `states`, a convolution its one. False where the kind is not one of theirs. */
 bool make_pointwise(Taker &take, const std::string &kind, Layers &layers);
 bool make_lstm(Taker &take, const std::string &kind, std::vector<StateShape> &states, Layers &layers);
-bool make_over_time(Taker &take, const std::string &kind, int64_t size, std::vector<StateShape> &states, Layers &layers);
+bool make_over_time(Taker &take, const std::string &kind, std::vector<StateShape> &states, Layers &layers);
 bool make_head(Taker &take, const std::string &kind, int64_t &anchors, Layers &layers);
 
 }  // namespace ensue

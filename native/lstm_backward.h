@@ -261,13 +261,14 @@ void gather_matrices(const ensue_lstm_gradient_call &call, const BackDivision &d
     for (int64_t each = 0; each < numbers; each += V) store(sum + each, load(sum + each) + load(division.back[part].dmatrix + each));
     for (int64_t each = 0; each < shape.gates(); ++each) bias[each] += division.back[part].dbias[each];
   }
-  for (int64_t gate = 0; gate < shape.gates(); ++gate) {
-    const int64_t row = gate_row(shape, gate);
-    if (row < 0) continue;
-    static_cast<real *>(call.dbias)[row] = bias[gate];
-    for (int64_t k = 0; k < shape.hidden; ++k) dh[row * shape.hidden + k] = sum[k * shape.gates() + gate];
-    for (int64_t k = 0; k < shape.input; ++k) dx[row * shape.input + k] = sum[(shape.hidden + k) * shape.gates() + gate];
-  }
+  for (int64_t block = 0; block < shape.blocks(); ++block)
+    for (int64_t gate = 0; gate < 4; ++gate) {
+      const int64_t units = smaller(V, shape.hidden - block * V), row = gate * shape.hidden + block * V;
+      const int64_t at = block * GATES + gate * V;
+      memcpy(static_cast<real *>(call.dbias) + row, bias + at, static_cast<size_t>(units) * sizeof(real));
+      unpack_gate(sum + at, shape.gates(), shape.hidden, units, dh + row * shape.hidden);
+      unpack_gate(sum + shape.hidden * shape.gates() + at, shape.gates(), shape.input, units, dx + row * shape.input);
+    }
 }
 
 size_t lstm_gradient_workspace_bytes(const ensue_lstm_gradient_call *call) { return BackDivision().lay_out(*call, nullptr); }

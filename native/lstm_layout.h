@@ -42,37 +42,70 @@ struct Packed {
   }
 };
 
+constexpr int64_t TILE = 16;  // a line of memory: matrices are turned round in squares, so that none is fetched twice
+
+// One gate of one block: `units` rows of a matrix, `columns` long, become vectors of units GATES apart.
+void pack_gate(const real *from, int64_t columns, int64_t units, real factor, real *to) {
+  alignas(64) real tile[TILE][V] = {};
+  for (int64_t k = 0; k < columns; k += TILE) {
+    const int64_t count = smaller(TILE, columns - k);
+    for (int64_t unit = 0; unit < units; ++unit)
+      for (int64_t each = 0; each < count; ++each) tile[each][unit] = from[unit * columns + k + each];
+    for (int64_t each = 0; each < count; ++each) store(to + (k + each) * GATES, load(tile[each]) * factor);
+  }
+}
+
+// And back: vectors of units `from_stride` apart become rows.
+void unpack_gate(const real *from, int64_t from_stride, int64_t columns, int64_t units, real *to) {
+  alignas(64) real tile[TILE][V];
+  for (int64_t k = 0; k < columns; k += TILE) {
+    const int64_t count = smaller(TILE, columns - k);
+    for (int64_t each = 0; each < count; ++each) store(tile[each], load(from + (k + each) * from_stride));
+    for (int64_t unit = 0; unit < units; ++unit)
+      for (int64_t each = 0; each < count; ++each) to[unit * columns + k + each] = tile[each][unit];
+  }
+}
+
+// The same one row at a time, in fewer bits; returns what a whole number counts.
+real pack_reduced(const real *h, const real *x, Shape shape, real half, int32_t storage, void *elements, int64_t start) {
+  const real h_most = largest_of(h, shape.hidden), x_most = largest_of(x, shape.input);
+  const real scale = storage == ENSUE_INT8 ? (h_most > x_most ? h_most : x_most) / 127 : 0;
+  const real factor = storage == ENSUE_INT8 ? real(1) : half;
+  for (int64_t k = 0; k < shape.hidden; ++k) put(elements, start + k * GATES, h[k] * factor, storage, scale);
+  for (int64_t k = 0; k < shape.input; ++k)
+    put(elements, start + (shape.hidden + k) * GATES, x[k] * factor, storage, scale);
+  return scale * half;
+}
+
 int lstm_pack(int64_t input_size, int64_t hidden_size, const void *weight_ih, const void *weight_hh, const void *bias,
               int32_t storage, void *packed) {
   if (input_size < 1 || hidden_size < 1) return ENSUE_BAD_SHAPE;
   if (!storage_known(storage)) return ENSUE_BAD_STORAGE;
   const Shape shape = {input_size, hidden_size};
   const real *from_x = static_cast<const real *>(weight_ih), *from_h = static_cast<const real *>(weight_hh);
-  const real *shift = static_cast<const real *>(bias);
-  memset(packed, 0, Packed::bytes(shape, storage));
+  if (shape.padded() != shape.hidden || storage != ENSUE_FULL) memset(packed, 0, Packed::bytes(shape, storage));
   real *biases = static_cast<real *>(packed);
   real *scales = biases + aligned(static_cast<size_t>(shape.gates()) * sizeof(real)) / sizeof(real);
-  void *elements = static_cast<char *>(packed) + Packed::head(shape, storage);
-  for (int64_t unit = 0; unit < hidden_size; ++unit) {
-    const int64_t block = unit / V;
+  char *elements = static_cast<char *>(packed) + Packed::head(shape, storage);
+  for (int64_t block = 0; block < shape.blocks(); ++block)
     for (int64_t gate = 0; gate < 4; ++gate) {
       const real half = gate == 2 ? real(1) : real(0.5);
-      const int64_t row = gate * hidden_size + unit, lane = gate * V + unit % V;
+      const int64_t units = smaller(V, hidden_size - block * V), row = gate * hidden_size + block * V;
+      const int64_t start = block * shape.depth() * GATES + gate * V;
       const real *h = from_h + row * hidden_size, *x = from_x + row * input_size;
-      biases[block * GATES + lane] = shift[row] * half;
-      real scale = 0;
-      if (storage == ENSUE_INT8) {
-        const real h_most = largest_of(h, hidden_size), x_most = largest_of(x, input_size);
-        scale = (h_most > x_most ? h_most : x_most) / 127;
-        scales[block * GATES + lane] = scale * half;
+      for (int64_t unit = 0; unit < units; ++unit) {
+        const int64_t lane = block * GATES + gate * V + unit;
+        biases[lane] = static_cast<const real *>(bias)[row + unit] * half;
+        if (storage == ENSUE_FULL) continue;
+        const real scale =
+            pack_reduced(h + unit * hidden_size, x + unit * input_size, shape, half, storage, elements, start + unit);
+        if (storage == ENSUE_INT8) scales[lane] = scale;
       }
-      const real factor = storage == ENSUE_INT8 ? real(1) : half;
-      const int64_t start = block * shape.depth() * GATES + lane;
-      for (int64_t k = 0; k < hidden_size; ++k) put(elements, start + k * GATES, h[k] * factor, storage, scale);
-      for (int64_t k = 0; k < input_size; ++k)
-        put(elements, start + (hidden_size + k) * GATES, x[k] * factor, storage, scale);
+      if (storage != ENSUE_FULL) continue;
+      real *to = reinterpret_cast<real *>(elements) + start;
+      pack_gate(h, hidden_size, units, half, to);
+      pack_gate(x, input_size, units, half, to + hidden_size * GATES);
     }
-  }
   return ENSUE_OK;
 }
 

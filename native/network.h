@@ -79,7 +79,7 @@ class Network {
               const int64_t *lengths, bool outputs, void *workspace, int threads) const noexcept;
 
   /* After NETWORK_BAD_CODE: which code. False where the codes were no part of x. */
-  bool find_bad_code(const float *x, int64_t batch, int64_t time, BadCode &found) const noexcept;
+  bool find_bad_code(const float *x, int64_t batch, int64_t time, const int64_t *lengths, BadCode &found) const noexcept;
 
   struct Op;
   struct Plan;
@@ -87,17 +87,22 @@ class Network {
 
  private:
   Network();
-  bool compile(const Program &program, int storage, std::string &error);
-  Plan plan(int64_t batch, int64_t time, bool outputs) const noexcept;
-  int run_rows(const Call &call, int64_t first, int64_t count, char *workspace) const noexcept;
-  int run_piece(const Call &call, const Plan &plan, int64_t row, int64_t step, char *workspace) const noexcept;
+  void compile(const Program &program, int storage);
+  size_t count(bool outputs) const;
+  int parts(int64_t batch, int64_t time, int threads) const noexcept;
+  Plan plan(int64_t batch, int64_t time) const noexcept;
+  int run_rows(const Call &call, int64_t first, int64_t after, char *workspace) const noexcept;
+  int run_piece(const Call &call, int64_t row, int64_t rows, int64_t step, char *workspace) const noexcept;
   int run_step(const Call &call, char *workspace) const noexcept;
 
   std::vector<std::unique_ptr<Layer>> layers_;
   std::vector<Op> ops_;
-  std::unique_ptr<Plan> step_; /* one row, one step: worked out beforehand */
-  int buffers_ = 0;
-  int64_t widest_ = 0; /* floats that the widest layer holds for a row and step */
+  std::vector<int64_t> buffers_; /* numbers that each holds for a row and step */
+  int64_t stride_ = 1;
+  bool pools_ = false;
+  int64_t weights_ = 0;                     /* how many: the work of a step */
+  int64_t held_per_row_ = 0, held_per_step_ = 0; /* numbers held while a piece is worked on */
+  std::unique_ptr<Plan> step_;              /* one row, one step: worked out beforehand */
 };
 
 }  // namespace ensue

@@ -8,40 +8,48 @@
 
 namespace {
 
+// One k: the weights of all vectors times the numbers of all rows. Whichever are fewer stay in registers.
+template <int ROWS, int VECTORS, class Weight, class Value>
+inline void multiply(vec (&acc)[ROWS][VECTORS], const Weight &weight, const Value &value) {
+  if constexpr (ROWS <= VECTORS || MANY_REGISTERS) {
+    vec values[ROWS];
+#pragma GCC unroll 16
+    for (int row = 0; row < ROWS; ++row) values[row] = all(value(row));
+#pragma GCC unroll 16
+    for (int each = 0; each < VECTORS; ++each) {
+      const vec one = weight(each);
+#pragma GCC unroll 16
+      for (int row = 0; row < ROWS; ++row) acc[row][each] += values[row] * one;
+    }
+  } else {
+    vec weights[VECTORS];
+#pragma GCC unroll 16
+    for (int each = 0; each < VECTORS; ++each) weights[each] = weight(each);
+#pragma GCC unroll 16
+    for (int row = 0; row < ROWS; ++row) {
+      const vec one = all(value(row));
+#pragma GCC unroll 16
+      for (int each = 0; each < VECTORS; ++each) acc[row][each] += one * weights[each];
+    }
+  }
+}
+
 // acc[row][vector] += a[row][k] * w[k][vector] for PANELS panels that stand `panel_stride` elements apart.
 template <class S, int ROWS, int PANELS, int GROUP>
 inline void accumulate(vec (&acc)[ROWS][PANELS * GROUP], const typename S::element *w, int64_t panel_stride,
                        const real *a, int64_t a_stride, int64_t count) {
-  for (int64_t k = 0; k < count; ++k) {
-    vec value[ROWS];
-#pragma GCC unroll 16
-    for (int row = 0; row < ROWS; ++row) value[row] = all(a[row * a_stride + k]);
-#pragma GCC unroll 16
-    for (int panel = 0; panel < PANELS; ++panel) {
-#pragma GCC unroll 16
-      for (int each = 0; each < GROUP; ++each) {
-        const vec weight = S::read(w + panel * panel_stride + (k * GROUP + each) * V);
-#pragma GCC unroll 16
-        for (int row = 0; row < ROWS; ++row) acc[row][panel * GROUP + each] += value[row] * weight;
-      }
-    }
-  }
+  for (int64_t k = 0; k < count; ++k)
+    multiply<ROWS, PANELS * GROUP>(
+        acc, [=](int each) { return S::read(w + each / GROUP * panel_stride + (k * GROUP + each % GROUP) * V); },
+        [=](int row) { return a[row * a_stride + k]; });
 }
 
 // The same with a[k][row]: the outer products that the gradients of weights are sums of.
 template <int ROWS, int GROUP>
 inline void accumulate_outer(vec (&acc)[ROWS][GROUP], const real *w, const real *a, int64_t a_stride, int64_t count) {
-  for (int64_t k = 0; k < count; ++k) {
-    vec value[ROWS];
-#pragma GCC unroll 16
-    for (int row = 0; row < ROWS; ++row) value[row] = all(a[k * a_stride + row]);
-#pragma GCC unroll 16
-    for (int each = 0; each < GROUP; ++each) {
-      const vec weight = load(w + (k * GROUP + each) * V);
-#pragma GCC unroll 16
-      for (int row = 0; row < ROWS; ++row) acc[row][each] += value[row] * weight;
-    }
-  }
+  for (int64_t k = 0; k < count; ++k)
+    multiply<ROWS, GROUP>(
+        acc, [=](int each) { return load(w + (k * GROUP + each) * V); }, [=](int row) { return a[k * a_stride + row]; });
 }
 
 inline int64_t rounded_up(int64_t count, int64_t unit) { return (count + unit - 1) / unit * unit; }

@@ -1,0 +1,80 @@
+/* What a forecaster may know at each step, a step at a time: the equations of ensue.data.causal in double precision.
+ *
+ * Everything `see` says of a step comes from the steps before it. A value that is missing or still to come changes nothing
+ * but ages, so closed eyes are `wait`. What is carried is a flat block of doubles, the caller's own: a `memory` that every
+ * step changes, and the `phases` of the seasons, which only a seen value changes. A step costs the same however long the
+ * seasons are, and who looks ahead copies the memory and may share the phases.
+ */
+#ifndef ENSUE_FRONTEND_H
+#define ENSUE_FRONTEND_H
+
+#include <cstdint>
+#include <vector>
+
+namespace ensue {
+
+/* What turns a normalised answer back into the data's own units: value = normalised * spread + center. */
+struct Unit {
+  double center, spread;
+};
+
+/* An exponentially weighted mean as two sums, so that a gap leaves their ratio alone. */
+struct Smoothed {
+  double total, weight;
+
+  double mean() const { return weight > 0 ? total / weight : total; }
+  void fade(double decay) {
+    total *= decay;
+    weight *= decay;
+  }
+  void add(double value) {
+    total += value;
+    weight += 1;
+  }
+};
+
+/* The memory begins with this, */
+struct SeriesMemory {
+  double steps;
+  Smoothed level, spread, fast, jump, deviation;
+  double last, previous, previous_seen, age, count;
+};
+
+/* and goes on with one of these for each season. */
+struct SeasonMemory {
+  Smoothed surprise, error;
+  double latest_surprise;
+};
+
+/* One phase of one season; the phases of a season stand side by side, those of all seasons end to end. */
+struct Phase {
+  double last, mean, count;
+};
+
+class FrontEnd {
+ public:
+  /* Seasons in steps, each 2 or more; half_life: steps after which level and spread have forgotten half. */
+  FrontEnd(std::vector<int64_t> seasons, double half_life);
+
+  int64_t feature_count() const { return 8 + 6 * season_count(); }
+  int64_t anchor_count() const { return 3 + 3 * season_count(); }
+  int64_t memory_size() const { return 16 + 5 * season_count(); } /* doubles */
+  int64_t phase_size() const { return phase_size_; }              /* doubles */
+  int64_t season_count() const { return static_cast<int64_t>(seasons_.size()); }
+
+  /* What is known before the next step: `feature_count` features and `anchor_count` anchors. */
+  Unit see(const double *memory, const double *phases, double *features, double *anchors) const noexcept;
+
+  /* Go a step on: with a value, which is finite, or with closed eyes. */
+  void remember(double value, double *memory, double *phases) const noexcept;
+  void wait(double *memory) const noexcept;
+
+ private:
+  std::vector<int64_t> seasons_;
+  int64_t phase_size_ = 0;
+  double slow_, quick_;
+};
+
+}  // namespace ensue
+
+#endif
