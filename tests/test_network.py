@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from ensue.errors import ConfigError, ModelFileError, UsageError
 from ensue.network import (
     LSTM,
+    AttentionPooling,
+    Convolution,
     Dropout,
     EmbedColumns,
     Embedding,
@@ -22,9 +24,11 @@ from ensue.network import (
     LayerNorm,
     Linear,
     Network,
+    Pooling,
     QuantileHead,
     Residual,
     RMSNorm,
+    SoftmaxHead,
 )
 
 SIZES = st.integers(1, 9)
@@ -36,7 +40,7 @@ def layers_between(draw: st.DrawFn, start: int, depth: int = 0) -> tuple[tuple[L
     """Some layers that fit after size `start`, and the size they end with."""
     chosen: list[Layer] = []
     size = start
-    for kind in draw(st.lists(st.integers(0, 6), min_size=1, max_size=4)):
+    for kind in draw(st.lists(st.integers(0, 8), min_size=1, max_size=4)):
         if kind == 0:
             activation = draw(st.sampled_from(["none", "relu", "gelu", "silu", "tanh"]))
             chosen.append(Linear(size, draw(SIZES), draw(st.booleans()), activation))
@@ -51,12 +55,27 @@ def layers_between(draw: st.DrawFn, start: int, depth: int = 0) -> tuple[tuple[L
         elif kind == 5 and depth < 2:
             inner, end = draw(layers_between(size, depth + 1))
             chosen.append(Residual((*inner, Linear(end, size))))
+        elif kind == 6:
+            chosen.append(draw(convolutions(size, depth == 0 and not any(each.pools for each in chosen))))
+        elif kind == 7 and depth == 0:
+            pooling = st.sampled_from([*(Pooling(how) for how in ("mean", "max", "last")), AttentionPooling(size, 3)])
+            chosen.append(draw(pooling))
         else:
             indices = draw(st.lists(st.integers(0, size - 1), unique=True, max_size=size))
             columns = tuple((index, draw(st.integers(0, 9)), draw(SIZES)) for index in indices)
             chosen.append(EmbedColumns(size, columns))
         size = next((each.output_size for each in reversed(chosen) if each.output_size), start)
     return tuple(chosen), size
+
+
+@st.composite
+def convolutions(draw: st.DrawFn, size: int, may_stride: bool) -> Convolution:
+    causal, flags = (
+        draw(st.booleans()),
+        {"bias": draw(st.booleans()), "activation": draw(st.sampled_from(["none", "gelu"]))},
+    )
+    width = draw(SIZES) if causal else 2 * draw(SIZES) + 1
+    return Convolution(size, draw(SIZES), width, draw(SIZES) if may_stride else 1, draw(SIZES), causal, **flags)
 
 
 @st.composite
@@ -75,8 +94,8 @@ def networks(draw: st.DrawFn) -> Network:
     first: tuple[Layer, ...] = (Embedding(draw(SIZES), start),) if draw(st.booleans()) else (Linear(start, start),)
     middle, end = draw(layers_between(start))
     levels = draw(st.sets(st.floats(0, 1, exclude_min=True, exclude_max=True), max_size=5)) | {0.5}
-    head = QuantileHead(end, tuple(sorted(levels)), draw(st.integers(0, 3)))
-    return Network((*first, *middle, head))
+    heads = [QuantileHead(end, tuple(sorted(levels)), draw(st.integers(0, 3))), SoftmaxHead(end, draw(SIZES) + 1)]
+    return Network((*first, *middle, draw(st.sampled_from(heads))))
 
 
 @given(networks())
@@ -141,6 +160,31 @@ def test_a_bidirectional_lstm_anywhere_cannot_stream() -> None:
     assert not Network((LSTM(2, 4), backwards, Linear(4, 1))).streamable
 
 
+def test_what_looks_ahead_or_at_all_steps_cannot_stream() -> None:
+    assert Network((Convolution(2, 4, 3, stride=2),)).streamable
+    for layer in (Convolution(2, 4, 3, causal=False), AttentionPooling(2, 4)):
+        assert not Network((layer,)).streamable
+    assert not Network((LSTM(2, 4), Pooling("last"))).streamable
+
+
+def test_strides_pools_and_the_state_of_convolutions() -> None:
+    first, second = Convolution(2, 4, 5, stride=2, dilation=3), Convolution(4, 3, 1, stride=5)
+    network = Network((first, LSTM(4, 4), Residual((Convolution(4, 4, 2),)), second))
+    assert (network.stride, network.pools, network.output_time(30)) == (10, False, 3)
+    assert network.state_shapes(6) == [(12, 6, 2), (1, 6, 4), (1, 6, 4), (1, 6, 4)]
+    assert network.parameters()["layers.0.weight"] == (4, 2, 5)
+    assert network.head is None
+    pooled = Network((first, Pooling("max"), AttentionPooling(4, 7), SoftmaxHead(4, 3)))
+    assert (pooled.stride, pooled.pools, pooled.output_time(30)) == (2, True, 1)
+    assert pooled.head == SoftmaxHead(4, 3)
+    assert pooled.parameters() == {
+        "layers.0.weight": (4, 2, 5), "layers.0.bias": (4,),
+        "layers.2.weight": (7, 4), "layers.2.bias": (7,), "layers.2.query": (7,),
+        "layers.3.weight": (3, 4), "layers.3.bias": (3,),
+    }  # fmt: skip
+    assert Network((Convolution(2, 4, 3, causal=False),)).state_shapes(6) == []
+
+
 @pytest.mark.parametrize(
     ("make", "sentence"),
     [
@@ -197,6 +241,53 @@ def test_a_bidirectional_lstm_anywhere_cannot_stream() -> None:
             lambda: QuantileHead(2, (0.5, 0.1)),
             "quantile_head: levels is [0.5, 0.1], expected ascending levels without repeats.",
         ),
+        (
+            lambda: Convolution(2, 3, 4, causal=False),
+            "convolution: width is 4 and causal is false, expected an odd width.",
+        ),
+        (lambda: Convolution(2, 3, 0), "convolution: width is 0, expected a whole number from 1 to 1000000000."),
+        (
+            lambda: Convolution(2, 3, 3, stride=float("nan")),  # type: ignore[arg-type]
+            "convolution: stride is nan, expected a whole number from 1 to 1000000000.",
+        ),
+        (lambda: Convolution(2, 3, 3, causal=1), "convolution: causal is 1, expected true or false."),  # type: ignore[arg-type]
+        (lambda: Convolution(2, 3, 3, activation="rel"), "convolution: activation is 'rel', did you mean 'relu'?"),
+        (
+            lambda: Convolution(2, 3, 3, dilation=10**9),
+            "convolution: it reaches back 2000000000 steps of size 2, expected at most 10000000 numbers in all.",
+        ),
+        (
+            lambda: Network(tuple(Convolution(1, 1, 2, dilation=10**7) for _ in range(3))),
+            "network: its state has 30000000 numbers a row, expected at most 10000000.",
+        ),
+        (
+            lambda: Network(tuple(Convolution(1, 1, 1, stride=10**6) for _ in range(3))),
+            "network: its strides multiply to 1000000000000, expected at most 1000000000.",
+        ),
+        (lambda: Pooling("maxi"), "pooling: how is 'maxi', did you mean 'max'?"),
+        (lambda: Pooling(["mean"]), "pooling: how is ['mean'], did you mean 'mean'?"),  # type: ignore[arg-type]
+        (
+            lambda: AttentionPooling(2, -1),
+            "attention_pooling: inner_size is -1, expected a whole number from 1 to 1000000000.",
+        ),
+        (lambda: SoftmaxHead(2, 1), "softmax_head: classes is 1, expected a whole number from 2 to 1000000000."),
+        (
+            lambda: Network((SoftmaxHead(2, 3), Pooling("mean"))),
+            "network: a softmax_head stands before other layers, expected it last.",
+        ),
+        (
+            lambda: Residual((LSTM(2, 2), Pooling("mean"))),
+            "residual: a pooling layer gives fewer steps than it takes, expected as many to add.",
+        ),
+        (
+            lambda: Residual((Convolution(2, 2, 3, stride=2),)),
+            "residual: a convolution layer gives fewer steps than it takes, expected as many to add.",
+        ),
+        (
+            lambda: Network((Pooling("mean"), Convolution(2, 3, 3, stride=2))),
+            "network: a convolution layer with stride 2 stands after a pooling, which leaves one step; "
+            "give it stride 1.",
+        ),
         (lambda: QuantileHead(2, (0.5, 1.0)), "quantile_head: levels is (0.5, 1.0), expected numbers between 0 and 1."),
     ],
 )
@@ -216,6 +307,12 @@ def test_refuses_what_cannot_be_right(make: Callable[[], object], sentence: str)
             [{"kind": "dropout", "rat": 0.1}],
             "dropout: the field 'rat' is not known, did you mean 'rate'?",
         ),
+        (
+            [{"kind": "convolution", "input_size": 1, "output_size": 1, "width": 2, "layers": [7]}],
+            "convolution: the field 'layers' is not known, choose from 'input_size', 'output_size', 'width', "
+            "'stride', 'dilation', 'causal', 'bias', 'activation'.",
+        ),
+        ([{"kind": "pooling", "how": {"a": 1}}], "pooling: how is {'a': 1}, choose from 'mean', 'max', 'last'."),
         ([7], "network: a layer is not a table."),
         ({}, "network: layers is not a list."),
     ],
@@ -276,6 +373,17 @@ def test_check_call() -> None:
         with pytest.raises(UsageError) as error:
             network.check_call(x, anchors, state)
         assert str(error.value) == sentence
+    strided = Network((Convolution(2, 3, 1, stride=5), QuantileHead(3, (0.5,), 2)))
+    strided.check_call((4, 10, 2), (4, 2, 2), [], [10, 5, 5, 10])
+    with pytest.raises(UsageError) as error:
+        strided.check_call((4, 9, 2), (4, 2, 2))
+    assert str(error.value) == "The input has 9 time steps, expected a multiple of the network's stride 5."
+    with pytest.raises(UsageError) as error:
+        strided.check_call((4, 10, 2), (4, 10, 2))
+    assert str(error.value) == "The anchors given are of shape (4, 10, 2), expected (4, 2, 2)."
+    with pytest.raises(UsageError) as error:
+        strided.check_call((4, 10, 2), (4, 2, 2), None, [10, 5, 5, 8])
+    assert str(error.value) == "The lengths are [10, 5, 5, 8], expected 4 multiples of 5 from 5 to 10, one a row."
     with pytest.raises(UsageError) as error:
         Network((Linear(2, 1),)).check_call((1, 1, 2), (1, 1, 1))
     assert str(error.value) == "The anchors given are of shape (1, 1, 1), expected none."

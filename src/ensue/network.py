@@ -1,13 +1,13 @@
 """The description of a network: a short list of layers, with the name and shape of every parameter.
 
-`learn.modules` builds it in PyTorch to train, `runtime.engine` executes it in NumPy; both use the names written here,
-so weights pass between them unchanged, and the model file checks them without either.
+`learn.modules` builds it in PyTorch to train, the engines of `runtime` execute it without; all use the names written
+here, so weights pass between them unchanged, and the model file checks them without either.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from functools import cached_property
 from typing import Any
@@ -15,9 +15,13 @@ from typing import Any
 from ensue.errors import ConfigError, ModelFileError, UsageError, nearest
 from ensue.layers import (
     EPSILON,
+    HEADS,
     KINDS,
     LARGEST,
+    LARGEST_STATE,
     LSTM,
+    AttentionPooling,
+    Convolution,
     Dropout,
     EmbedColumns,
     Embedding,
@@ -25,18 +29,20 @@ from ensue.layers import (
     Layer,
     LayerNorm,
     Linear,
+    Pooling,
     QuantileHead,
     Residual,
     RMSNorm,
     Shape,
+    SoftmaxHead,
     chain,
     named,
     short,
 )
 
 __all__ = [
-    "EPSILON", "LSTM", "Dropout", "EmbedColumns", "Embedding", "GatedFeedForward", "Layer", "LayerNorm", "Linear",
-    "Network", "QuantileHead", "RMSNorm", "Residual", "Shape",
+    "EPSILON", "LSTM", "AttentionPooling", "Convolution", "Dropout", "EmbedColumns", "Embedding", "GatedFeedForward",
+    "Layer", "LayerNorm", "Linear", "Network", "Pooling", "QuantileHead", "RMSNorm", "Residual", "Shape", "SoftmaxHead",
 ]  # fmt: skip
 
 DEEPEST = 32
@@ -60,14 +66,33 @@ class Network:
 
     def __post_init__(self) -> None:
         chain("network", self.layers)
-        if any(_holds_head(layer) for layer in self.layers[:-1]) or (
-            isinstance(self.layers[-1], Residual) and _holds_head(self.layers[-1])
-        ):
-            raise ConfigError("network: a quantile_head stands before other layers, expected it last.")
+        self._check_heads()
+        self._check_strides()
         if self.depth > DEEPEST:
             raise ConfigError(f"network: layers nest {self.depth} deep, expected at most {DEEPEST}.")
         if self.parameter_count > LARGEST:
             raise ConfigError(f"network: it has {self.parameter_count} parameters, expected at most {LARGEST}.")
+        remembered = sum(math.prod(shape) for shape in self.state_shapes(1))
+        if remembered > LARGEST_STATE:
+            raise ConfigError(f"network: its state has {remembered} numbers a row, expected at most {LARGEST_STATE}.")
+
+    def _check_heads(self) -> None:
+        *others, last = self.layers
+        inside = last.layers if isinstance(last, Residual) else ()
+        for head in _heads((*others, *inside)):
+            raise ConfigError(f"network: a {head.kind} stands before other layers, expected it last.")
+
+    def _check_strides(self) -> None:
+        stride, pooled = 1, False
+        for layer in self.layers:
+            if pooled and layer.stride > 1:
+                raise ConfigError(
+                    f"network: a {layer.kind} layer with stride {layer.stride} stands after a pooling, "
+                    "which leaves one step; give it stride 1."
+                )
+            stride, pooled = stride * layer.stride, pooled or layer.pools
+            if stride > LARGEST:  # told at once: the product of all could have a million digits
+                raise ConfigError(f"network: its strides multiply to {stride}, expected at most {LARGEST}.")
 
     @cached_property
     def input_size(self) -> int:
@@ -78,10 +103,14 @@ class Network:
         return chain("network", self.layers)[1]
 
     @property
+    def head(self) -> Layer | None:
+        """The last layer, where it is a head."""
+        return self.layers[-1] if isinstance(self.layers[-1], HEADS) else None
+
+    @property
     def anchors(self) -> int:
         """How many reference forecasts the head mixes; 0 where the network takes none."""
-        last = self.layers[-1]
-        return last.anchors if isinstance(last, QuantileHead) else 0
+        return self.head.anchors if isinstance(self.head, QuantileHead) else 0
 
     @property
     def causal(self) -> bool:
@@ -89,6 +118,20 @@ class Network:
         return all(layer.causal for layer in self.layers)
 
     streamable = causal
+
+    @cached_property
+    def stride(self) -> int:
+        """A call's time, and each row's length, must be a multiple of this: the product of the layers' strides."""
+        return math.prod(layer.stride for layer in self.layers)
+
+    @cached_property
+    def pools(self) -> bool:
+        """Whether the output has one step, whatever the time."""
+        return any(layer.pools for layer in self.layers)
+
+    def output_time(self, time: int) -> int:
+        """How many steps come out for `time` steps, or for a row of that length."""
+        return 1 if self.pools else time // self.stride
 
     @property
     def depth(self) -> int:
@@ -103,7 +146,11 @@ class Network:
         return sum(math.prod(shape) for shape in self.parameters().values())
 
     def state_shapes(self, batch: int) -> list[Shape]:
-        """The shapes of the state, a flat list: h then c of each LSTM, both `(layers * directions, batch, hidden)`."""
+        """The shapes of the state, a flat list in the order of the layers.
+
+        Of each LSTM h then c, both `(layers * directions, batch, hidden)`; of each causal convolution that reaches back
+        the last inputs, `(reach, batch, input)`.
+        """
         return [shape for layer in self.layers for shape in layer.state_shapes(batch)]
 
     def check_weights(self, shapes: Mapping[str, Sequence[int]]) -> None:
@@ -119,18 +166,40 @@ class Network:
                 raise ModelFileError(f"The parameter '{name}' has shape {tuple(shapes[name])}, expected {shape}.")
 
     def check_call(
-        self, x: Sequence[int], anchors: Sequence[int] | None = None, state: Sequence[Sequence[int]] | None = None
+        self,
+        x: Sequence[int],
+        anchors: Sequence[int] | None = None,
+        state: Sequence[Sequence[int]] | None = None,
+        lengths: object = None,
     ) -> None:
-        """Raise `UsageError` unless these are shapes the network can be called with; both executors ask here."""
+        """Raise `UsageError` unless the network can be called with such shapes; every executor asks here.
+
+        `lengths` are not a shape but the numbers themselves, one a row, as a list.
+        """
         if len(x) != 3 or x[2] != self.input_size or 0 in x:
             raise UsageError(f"The input has shape {tuple(x)}, expected (batch, time, {self.input_size}).")
-        wanted = (x[0], x[1], self.anchors) if self.anchors else None
+        if x[1] % self.stride:
+            raise UsageError(
+                f"The input has {x[1]} time steps, expected a multiple of the network's stride {self.stride}."
+            )
+        wanted = (x[0], self.output_time(x[1]), self.anchors) if self.anchors else None
         if (None if anchors is None else tuple(anchors)) != wanted:
             given = "none" if anchors is None else f"of shape {tuple(anchors)}"
             raise UsageError(f"The anchors given are {given}, expected {wanted or 'none'}.")
-        if state is not None and list(state) != self.state_shapes(x[0]):
+        if state is not None and [tuple(shape) for shape in state] != self.state_shapes(x[0]):
             shapes = [tuple(shape) for shape in state]
             raise UsageError(f"The state given has shapes {shapes}, expected {self.state_shapes(x[0])}.")
+        if lengths is not None:
+            self._check_lengths(lengths, x[0], x[1])
+
+    def _check_lengths(self, lengths: object, batch: int, time: int) -> None:
+        def fits(length: object) -> bool:
+            return type(length) is int and 0 < length <= time and length % self.stride == 0
+
+        if not (isinstance(lengths, list) and len(lengths) == batch and all(map(fits, lengths))):
+            what = "whole numbers" if self.stride == 1 else f"multiples of {self.stride}"
+            wanted = f"{batch} {what} from {self.stride} to {time}, one a row"
+            raise UsageError(f"The lengths are {short(lengths)}, expected {wanted}.")
 
     def to_json(self) -> dict[str, Any]:
         """The description as plain dicts, lists and numbers."""
@@ -147,10 +216,12 @@ class Network:
             raise ModelFileError(f"The network description cannot be right: {error}") from error
 
 
-def _holds_head(layer: Layer) -> bool:
-    if isinstance(layer, Residual):
-        return any(_holds_head(inner) for inner in layer.layers)
-    return isinstance(layer, QuantileHead)
+def _heads(layers: Iterable[Layer]) -> Iterator[Layer]:
+    for layer in layers:
+        if isinstance(layer, Residual):
+            yield from _heads(layer.layers)
+        elif isinstance(layer, HEADS):
+            yield layer
 
 
 def _encode(value: Any) -> Any:

@@ -16,6 +16,8 @@ from ensue.errors import ModelFileError, UsageError
 from ensue.learn.modules import NetworkModule, build, load_weights, weights_to_numpy
 from ensue.network import (
     LSTM,
+    AttentionPooling,
+    Convolution,
     Dropout,
     EmbedColumns,
     Embedding,
@@ -23,9 +25,11 @@ from ensue.network import (
     LayerNorm,
     Linear,
     Network,
+    Pooling,
     QuantileHead,
     Residual,
     RMSNorm,
+    SoftmaxHead,
 )
 
 LEVELS = (0.025, 0.1, 0.5, 0.9, 0.95, 0.975)
@@ -39,6 +43,16 @@ EVERY_KIND = Network(
         QuantileHead(6, LEVELS, 3),
     )
 )
+CLASSIFIER = Network(
+    (
+        Convolution(4, 6, 4, stride=2, dilation=2, activation="gelu"),
+        Residual((RMSNorm(6), Convolution(6, 6, 3, causal=False, bias=False))),
+        LSTM(6, 3, bidirectional=True),
+        AttentionPooling(6, 5),
+        SoftmaxHead(6, 3),
+    )
+)
+POOLED = [Network((Convolution(4, 5, 3), LSTM(5, 3), Pooling(how), Linear(3, 2))) for how in ("mean", "max", "last")]
 
 
 def random_module(description: Network, seed: int = 0) -> NetworkModule:
@@ -61,7 +75,7 @@ def random_call(batch: int = 3, time: int = 7) -> tuple[Tensor, Tensor]:
 
 
 def test_names_and_shapes_are_the_descriptions() -> None:
-    for description in (EVERY_KIND, Network((Embedding(9, 4), LSTM(4, 3, bidirectional=True)))):
+    for description in (EVERY_KIND, CLASSIFIER, Network((Embedding(9, 4), LSTM(4, 3, bidirectional=True)))):
         module = build(description)
         shapes = {name: tuple(each.shape) for name, each in module.named_parameters()}
         assert shapes == description.parameters()
@@ -115,14 +129,45 @@ def test_padding_changes_nothing_within_the_lengths() -> None:
     assert all(torch.equal(*pair) for pair in zip(again_state, state, strict=True))
 
 
-def test_every_parameter_learns() -> None:
-    module = random_module(EVERY_KIND)
-    output, _ = module(*random_call(batch=8, time=20))
+@pytest.mark.parametrize("description", [EVERY_KIND, CLASSIFIER, *POOLED])
+def test_every_parameter_learns(description: Network) -> None:
+    module = random_module(description)
+    x, anchors = random_call(batch=8, time=20)
+    output, _ = module(x, anchors if description.anchors else None)
     output.square().sum().backward()
     for name, parameter in module.named_parameters():
         assert parameter.grad is not None
         rows = parameter.grad.abs().flatten(1).amax(1) if parameter.dim() > 1 else parameter.grad.abs()
         assert (rows > 0).all(), name
+
+
+@pytest.mark.parametrize("description", [EVERY_KIND, CLASSIFIER, *POOLED])
+@pytest.mark.parametrize("filler", [0.0, 1e30, float("nan"), float("inf")])
+def test_padding_teaches_nothing(description: Network, filler: float) -> None:
+    """Gradients of a padded batch are the sums of those of its rows one by one, whatever the padding holds."""
+    module, lengths = random_module(description), [8, 2, 4]
+    x, anchors = random_call(time=8)
+    for row, length in enumerate(lengths):
+        x[row, length:], anchors[row, length:] = filler, filler
+    module(x, anchors if description.anchors else None, lengths=torch.tensor(lengths))[0].square().sum().backward()
+    padded = [parameter.grad for parameter in module.parameters()]
+    module.zero_grad()
+    for row, length in enumerate(lengths):
+        given_anchors = anchors[[row], :length] if description.anchors else None
+        module(x[[row], :length], given_anchors)[0].square().sum().backward()
+    for mine, parameter in zip(padded, module.parameters(), strict=True):
+        torch.testing.assert_close(mine, parameter.grad, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("description", [CLASSIFIER, *POOLED])
+def test_gradients_over_time_agree_with_finite_differences(description: Network) -> None:
+    module, (x, _) = random_module(description), random_call(time=6)
+    lengths = torch.tensor([6, 2, 4])
+
+    def run(x: Tensor) -> Any:
+        return module(x, lengths=lengths)[0]
+
+    assert torch.autograd.gradcheck(run, (x.requires_grad_(),))
 
 
 def test_gradients_of_the_head_agree_with_finite_differences() -> None:
@@ -194,3 +239,9 @@ def test_refuses_what_does_not_fit() -> None:
     with pytest.raises(UsageError) as error:
         module(x[..., :2], anchors)
     assert str(error.value) == "The input has shape (3, 7, 2), expected (batch, time, 4)."
+    with pytest.raises(UsageError) as error:
+        random_module(CLASSIFIER)(x)
+    assert str(error.value) == "The input has 7 time steps, expected a multiple of the network's stride 2."
+    with pytest.raises(UsageError) as error:
+        random_module(CLASSIFIER)(x[:, :6], lengths=torch.tensor([6, 3, 2]))
+    assert str(error.value) == "The lengths are [6, 3, 2], expected 3 multiples of 2 from 2 to 6, one a row."

@@ -6,8 +6,7 @@ Letters of shapes: `batch time features`.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
@@ -19,23 +18,12 @@ from torch.nn import functional
 
 from ensue import network
 from ensue.learn.lstm import LSTM
+from ensue.learn.over_time import ACTIVATIONS, AttentionPooling, Convolution, Passage, Pooling
 from ensue.learn.reference import LSTMState
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
     from numpy.typing import NDArray
-
-
-@dataclass
-class Passage:
-    """What accompanies the values through the layers of one call."""
-
-    anchors: Tensor | None
-    lengths: Tensor | None
-    before: Iterator[Tensor] | None
-    """h and c of each LSTM in turn, or None to begin at zero."""
-    after: list[Tensor] = field(default_factory=list)
-    """h and c of each LSTM passed, at the end of the sequence."""
 
 
 class NetworkModule(nn.Module):
@@ -52,16 +40,20 @@ class NetworkModule(nn.Module):
         anchors: Float[Tensor, "batch time anchors"] | None = None,
         state: Sequence[Tensor] | None = None,
         lengths: Int[Tensor, " batch"] | None = None,
-    ) -> tuple[Float[Tensor, "batch time outputs"], list[Tensor]]:
+    ) -> tuple[Float[Tensor, "batch steps outputs"], list[Tensor]]:
         """The outputs, and the state after the last step (with `lengths`, after each row's own last step).
 
-        The state is the flat list that `Network.state_shapes` describes. Outputs beyond a row's length mean nothing.
-        Raises `UsageError` for shapes that do not fit.
+        The state is the flat list that `Network.state_shapes` describes, `steps` what `Network.output_time` says. What
+        lies beyond a row's length changes nothing, and outputs there are zero. Raises `UsageError` for shapes that do
+        not fit.
         """
         shapes = None if state is None else [each.shape for each in state]
-        self.description.check_call(x.shape, None if anchors is None else anchors.shape, shapes)
+        given_lengths = None if lengths is None else lengths.tolist()
+        self.description.check_call(x.shape, None if anchors is None else anchors.shape, shapes, given_lengths)
+        lengths = None if lengths is None else lengths.long()
         passage = Passage(anchors, lengths, None if state is None else iter(state))
-        return _through(self.layers, x, passage), passage.after
+        output = _through(self.layers, passage.hide_padding(x), passage)
+        return passage.hide_padding(output), passage.after
 
     def initial_state(self, batch: int) -> list[Tensor]:
         like = next(self.parameters())
@@ -133,11 +125,21 @@ class _QuantileHead(nn.Module):
         median = raw[..., self.anchors : self.anchors + 1]  # batch x time x 1
         if passage.anchors is not None:
             shares = torch.softmax(raw[..., : self.anchors], dim=-1)
-            median = median + (shares * passage.anchors).sum(-1, keepdim=True)
+            median = median + (shares * passage.hide_padding(passage.anchors)).sum(-1, keepdim=True)
         steps = functional.softplus(raw[..., self.anchors + 1 :])
         above = steps[..., self.median :].cumsum(-1)
         below = steps[..., : self.median].flip(-1).cumsum(-1).flip(-1)
         return torch.cat([median - below, median, median + above], dim=-1)
+
+
+class _SoftmaxHead(nn.Linear):
+    """See `network.SoftmaxHead`."""
+
+    def __init__(self, description: network.SoftmaxHead) -> None:
+        super().__init__(description.input_size, description.classes)
+
+    def forward(self, input: Tensor) -> Tensor:
+        return torch.log_softmax(super().forward(input), dim=-1)
 
 
 class _Embedding(nn.Embedding):
@@ -168,19 +170,10 @@ class _EmbedColumns(nn.Module):
 class _Linear(nn.Linear):
     def __init__(self, description: network.Linear) -> None:
         super().__init__(description.input_size, description.output_size, description.bias)
-        self.activation = _ACTIVATIONS[description.activation]
+        self.activation = ACTIVATIONS[description.activation]
 
     def forward(self, input: Tensor) -> Tensor:
         return self.activation(super().forward(input))
-
-
-_ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
-    "none": lambda values: values,
-    "relu": torch.relu,
-    "gelu": functional.gelu,
-    "silu": functional.silu,
-    "tanh": torch.tanh,
-}
 
 
 class _RMSNorm(nn.Module):
@@ -215,7 +208,14 @@ _MODULES: dict[str, Callable[[Any], nn.Module]] = {
     "dropout": lambda layer: nn.Dropout(layer.rate),
     "residual": _Residual,
     "quantile_head": _QuantileHead,
+    "softmax_head": _SoftmaxHead,
+    "convolution": Convolution,
+    "pooling": Pooling,
+    "attention_pooling": AttentionPooling,
 }
+
+
+_ACCOMPANIED = (_Recurrent, _Residual, _QuantileHead, Convolution, Pooling, AttentionPooling)
 
 
 def _build_layer(description: network.Layer) -> nn.Module:
@@ -224,5 +224,5 @@ def _build_layer(description: network.Layer) -> nn.Module:
 
 def _through(layers: Iterable[nn.Module], x: Tensor, passage: Passage) -> Tensor:
     for layer in layers:
-        x = layer(x, passage) if isinstance(layer, _Recurrent | _Residual | _QuantileHead) else layer(x)
+        x = layer(x, passage) if isinstance(layer, _ACCOMPANIED) else layer(x)
     return x
