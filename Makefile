@@ -35,10 +35,15 @@ forecast: $(INSTALLED)
 	    --out $(OUT)/forecast.csv --plot $(OUT)/forecast.html
 	@echo "Look at $(OUT)/forecast.html; the numbers are in $(OUT)/forecast.csv, the model in $(OUT)/seattle.ensue."
 
-# The stamp makes setting up a matter of once: it is newer than the two files that say what is needed.
-$(INSTALLED): pyproject.toml constraints.txt
+# Where there is a compiler and Python's headers the native core has to build; elsewhere Ensue is set up without it.
+HEADER := $(shell $(PYTHON) -c 'import sysconfig; print(sysconfig.get_path("include") + "/Python.h")' 2>/dev/null)
+COMPILER := $(shell command -v $(CXX) || command -v c++ || command -v clang++)
+$(INSTALLED): export ENSUE_BUILD ?= $(if $(and $(COMPILER),$(wildcard $(HEADER))),native)
+
+# The stamp makes setting up a matter of once: it is newer than the files that say what is needed, and than the native core.
+$(INSTALLED): pyproject.toml constraints.txt CMakeLists.txt $(wildcard native/*.*)
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Ensue needs Python 3.11 or newer, and $(PYTHON) is " + sys.version.split()[0] + ": try make PYTHON=python3.12, for example.")'
-	@echo "Setting up $(VENV): a few minutes, once."
+	@echo "Setting up $(VENV): a few minutes the first time."
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input -c constraints.txt -e '.[dev]'
 	@touch $@

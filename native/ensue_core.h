@@ -4,6 +4,8 @@
  * order i, f, g, o and weights come in PyTorch's shapes: weight_ih (4 * hidden, input), weight_hh (4 * hidden, hidden).
  * Strides count numbers, not bytes; the last dimension is always contiguous. Letters: batch, time, features, hidden.
  *
+ * Functions that say how many bytes a buffer has: 0 where a size is below 1, SIZE_MAX where there can be no such buffer.
+ *
  * A table of kernels exists once for each instruction set. What one table has packed only that table can read.
  */
 #ifndef ENSUE_CORE_H

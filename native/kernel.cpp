@@ -9,7 +9,9 @@
 namespace {
 
 size_t lstm_bytes(int64_t input_size, int64_t hidden_size, int32_t storage) {
-  return Packed::bytes({input_size, hidden_size}, storage);
+  const Shape shape = {input_size, hidden_size};
+  if (shape.below_one()) return 0;
+  return shape.fits() ? Packed::bytes(shape, storage) : NO_SIZE;
 }
 
 void tanh_each(int64_t count, const void *x, void *y) {

@@ -22,7 +22,8 @@ struct PackedBack {
 
 size_t lstm_back_bytes(int64_t input_size, int64_t hidden_size) {
   const Shape shape = {input_size, hidden_size};
-  return PackedBack::h_bytes(shape) + PackedBack::x_bytes(shape);
+  if (shape.below_one()) return 0;
+  return shape.fits() ? PackedBack::h_bytes(shape) + PackedBack::x_bytes(shape) : NO_SIZE;
 }
 
 // Where number `k` of the gates in the order of blocks stands in PyTorch's order; -1 where it only fills a block.
@@ -46,8 +47,8 @@ void pack_turned(Shape shape, const real *w, int64_t n, void *packed) {
 }
 
 int lstm_pack_back(int64_t input_size, int64_t hidden_size, const void *weight_ih, const void *weight_hh, void *packed) {
-  if (input_size < 1 || hidden_size < 1) return ENSUE_BAD_SHAPE;
   const Shape shape = {input_size, hidden_size};
+  if (shape.below_one() || !shape.fits()) return ENSUE_BAD_SHAPE;
   pack_turned(shape, static_cast<const real *>(weight_hh), hidden_size, packed);
   pack_turned(shape, static_cast<const real *>(weight_ih), input_size, static_cast<char *>(packed) + PackedBack::h_bytes(shape));
   return ENSUE_OK;
@@ -271,7 +272,10 @@ void gather_matrices(const ensue_lstm_gradient_call &call, const BackDivision &d
     }
 }
 
-size_t lstm_gradient_workspace_bytes(const ensue_lstm_gradient_call *call) { return BackDivision().lay_out(*call, nullptr); }
+size_t lstm_gradient_workspace_bytes(const ensue_lstm_gradient_call *call) {
+  if (below_one(call->forward)) return 0;
+  return fits(call->forward) ? BackDivision().lay_out(*call, nullptr) : NO_SIZE;
+}
 
 int lstm_backward(const ensue_lstm_gradient_call *call) {
   const int status = check_call(call->forward);

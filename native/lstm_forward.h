@@ -111,7 +111,9 @@ void run_step(const Step &step, [[maybe_unused]] int32_t storage) {
 }
 
 size_t lstm_step_bytes(int64_t input_size, int64_t hidden_size) {
-  return aligned(static_cast<size_t>(Shape{input_size, hidden_size}.padded()) * sizeof(real)) * 3;
+  const Shape shape = {input_size, hidden_size};
+  if (shape.below_one()) return 0;
+  return shape.fits() ? aligned(static_cast<size_t>(shape.padded()) * sizeof(real)) * 3 : NO_SIZE;
 }
 
 void lstm_step(const void *weights, int32_t storage, int64_t input_size, int64_t hidden_size, const void *x, void *h,

@@ -16,6 +16,11 @@ constexpr int GATES = 4 * V;
 struct Shape {
   int64_t input, hidden;
 
+  bool below_one() const { return input < 1 || hidden < 1; }
+  bool fits() const {
+    const double gates = 4 * (static_cast<double>(hidden) + 64);
+    return gates * (static_cast<double>(hidden) + static_cast<double>(input) + 64) * sizeof(real) < MOST_WEIGHTS;
+  }
   int64_t blocks() const { return (hidden + V - 1) / V; }
   int64_t padded() const { return blocks() * V; }          // units, with those that fill the last block
   int64_t gates() const { return blocks() * GATES; }       // numbers of all gates of a row
@@ -79,9 +84,9 @@ real pack_reduced(const real *h, const real *x, Shape shape, real half, int32_t 
 
 int lstm_pack(int64_t input_size, int64_t hidden_size, const void *weight_ih, const void *weight_hh, const void *bias,
               int32_t storage, void *packed) {
-  if (input_size < 1 || hidden_size < 1) return ENSUE_BAD_SHAPE;
-  if (!storage_known(storage)) return ENSUE_BAD_STORAGE;
   const Shape shape = {input_size, hidden_size};
+  if (shape.below_one() || !shape.fits()) return ENSUE_BAD_SHAPE;
+  if (!storage_known(storage)) return ENSUE_BAD_STORAGE;
   const real *from_x = static_cast<const real *>(weight_ih), *from_h = static_cast<const real *>(weight_hh);
   if (shape.padded() != shape.hidden || storage != ENSUE_FULL) memset(packed, 0, Packed::bytes(shape, storage));
   real *biases = static_cast<real *>(packed);
@@ -125,7 +130,8 @@ constexpr double WORTH_A_THREAD = 2e6;  // multiplications a thread has to have 
 // Into how many parts a call is divided: it depends on the call's sizes alone, so that results do.
 inline int parts_of(const ensue_lstm_call &call) {
   const Shape shape = {call.input_size, call.hidden_size};
-  const double work = 4.0 * static_cast<double>(shape.hidden * shape.depth() * call.batch) * static_cast<double>(call.time);
+  const double weights = 4.0 * static_cast<double>(shape.hidden) * static_cast<double>(shape.depth());
+  const double work = weights * static_cast<double>(call.batch) * static_cast<double>(call.time);
   const double paying = work / WORTH_A_THREAD;
   int64_t parts = smaller(call.threads, MOST_PARTS);
   if (paying < static_cast<double>(parts)) parts = static_cast<int64_t>(paying);
@@ -193,18 +199,32 @@ inline int64_t total_of(const ensue_lstm_call &call) {
   return total;
 }
 
-size_t lstm_reserve_bytes(const ensue_lstm_call *call) {
-  // Rounding each of four arrays of each part up to a multiple of 64 bytes is all that dividing adds.
-  const Shape shape = {call->input_size, call->hidden_size};
-  return Reserve::bytes(shape, call->batch, total_of(*call)) + static_cast<size_t>(parts_of(*call)) * 4 * 64;
+inline bool below_one(const ensue_lstm_call &call) {
+  return call.input_size < 1 || call.hidden_size < 1 || call.batch < 1 || call.time < 1;
+}
+
+// Whether no buffer that a call can ask for has more bytes than a whole number holds.
+inline bool fits(const ensue_lstm_call &call) {
+  const Shape shape = {call.input_size, call.hidden_size};
+  const double rows = (static_cast<double>(call.batch) + MOST_PARTS) * (static_cast<double>(call.time) + MOST_PARTS);
+  const double numbers = 6 * (static_cast<double>(call.hidden_size) + 64) + static_cast<double>(call.input_size);
+  return shape.fits() && rows * numbers * sizeof(real) < MOST_BYTES;
 }
 
 inline int check_call(const ensue_lstm_call &call) {
-  if (call.input_size < 1 || call.hidden_size < 1 || call.batch < 1 || call.time < 1) return ENSUE_BAD_SHAPE;
+  if (below_one(call) || !fits(call)) return ENSUE_BAD_SHAPE;
   if (!storage_known(call.storage)) return ENSUE_BAD_STORAGE;
   for (int64_t row = 0; call.lengths && row < call.batch; ++row)
     if (call.lengths[row] < 1 || call.lengths[row] > call.time) return ENSUE_BAD_LENGTH;
   return ENSUE_OK;
+}
+
+size_t lstm_reserve_bytes(const ensue_lstm_call *call) {
+  if (below_one(*call)) return 0;
+  if (check_call(*call) != ENSUE_OK) return NO_SIZE;
+  // Rounding each of four arrays of each part up to a multiple of 64 bytes is all that dividing adds.
+  const Shape shape = {call->input_size, call->hidden_size};
+  return Reserve::bytes(shape, call->batch, total_of(*call)) + static_cast<size_t>(parts_of(*call)) * 4 * 64;
 }
 
 }  // namespace

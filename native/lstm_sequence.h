@@ -160,7 +160,10 @@ struct Division {
   }
 };
 
-size_t lstm_workspace_bytes(const ensue_lstm_call *call) { return Division().lay_out(*call, nullptr); }
+size_t lstm_workspace_bytes(const ensue_lstm_call *call) {
+  if (below_one(*call)) return 0;
+  return fits(*call) ? Division().lay_out(*call, nullptr) : NO_SIZE;
+}
 
 void run_part_of(void *division, int part) {
   const Flushing flushing;

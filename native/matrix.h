@@ -13,27 +13,33 @@ struct Matrix {
   int64_t n, k;
   int32_t storage;
 
+  bool fits() const { return (static_cast<double>(n) + 64) * (static_cast<double>(k) + 1) * sizeof(real) < MOST_WEIGHTS; }
   int64_t vectors() const { return (n + V - 1) / V; }
   int64_t scales() const { return storage == ENSUE_INT8 ? vectors() * V : 0; }
   size_t head() const { return aligned(static_cast<size_t>(scales()) * sizeof(real)); }
   size_t bytes() const { return head() + aligned(static_cast<size_t>(vectors() * V * k) * element_bytes(storage)); }
 };
 
+// What is no number is the largest.
 real largest_of(const real *values, int64_t count) {
   real largest = 0;
   for (int64_t each = 0; each < count; ++each) {
     const real size = values[each] < 0 ? -values[each] : values[each];
-    if (size > largest) largest = size;
+    if (size > largest || size != size) largest = size;
   }
   return largest;
 }
 
-size_t matrix_bytes(int64_t n, int64_t k, int32_t storage) { return Matrix{n, k, storage}.bytes(); }
+size_t matrix_bytes(int64_t n, int64_t k, int32_t storage) {
+  if (n < 1 || k < 1) return 0;
+  const Matrix matrix = {n, k, storage};
+  return matrix.fits() ? matrix.bytes() : NO_SIZE;
+}
 
 int matrix_pack(const void *w, int64_t w_stride, int64_t n, int64_t k, int32_t storage, void *packed) {
-  if (n < 1 || k < 1) return ENSUE_BAD_SHAPE;
-  if (!storage_known(storage)) return ENSUE_BAD_STORAGE;
   const Matrix matrix = {n, k, storage};
+  if (n < 1 || k < 1 || !matrix.fits()) return ENSUE_BAD_SHAPE;
+  if (!storage_known(storage)) return ENSUE_BAD_STORAGE;
   const real *weights = static_cast<const real *>(w);
   memset(packed, 0, matrix.bytes());
   real *scales = static_cast<real *>(packed);

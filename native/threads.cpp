@@ -24,5 +24,8 @@ void ensue_in_parts(int parts, void (*work)(void *context, int part), void *cont
 
 void ensue_order_by_length(const int64_t *lengths, int64_t count, int64_t *order) {
   std::iota(order, order + count, int64_t{0});
-  if (lengths) std::stable_sort(order, order + count, [lengths](int64_t a, int64_t b) { return lengths[a] > lengths[b]; });
+  // Not stable_sort, which allocates.
+  if (lengths)
+    std::sort(order, order + count,
+              [lengths](int64_t a, int64_t b) { return lengths[a] != lengths[b] ? lengths[a] > lengths[b] : a < b; });
 }

@@ -52,6 +52,11 @@ inline void accumulate_outer(vec (&acc)[ROWS][GROUP], const real *w, const real 
         acc, [=](int each) { return load(w + (k * GROUP + each) * V); }, [=](int row) { return a[k * a_stride + row]; });
 }
 
+// Sizes are multiplied in double precision before they are in whole numbers, which would come round to small ones again.
+constexpr double MOST_WEIGHTS = 4503599627370496.0;      // bytes of a matrix or a layer: 2^52, that of 64 threads may add up
+constexpr double MOST_BYTES = 1152921504606846976.0;     // of anything else: 2^60
+constexpr size_t NO_SIZE = static_cast<size_t>(-1);      // what is said to be needed where no machine has so much
+
 inline int64_t rounded_up(int64_t count, int64_t unit) { return (count + unit - 1) / unit * unit; }
 inline int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 inline int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
@@ -89,7 +94,9 @@ inline void put(void *elements, int64_t index, real value, int32_t storage, real
   if (storage == ENSUE_BF16) {
     static_cast<uint16_t *>(elements)[index] = to_bf16(static_cast<float>(value));
   } else if (storage == ENSUE_INT8) {
-    static_cast<int8_t *>(elements)[index] = static_cast<int8_t>(scale > 0 ? __builtin_rint(value / scale) : 0);
+    // A scale that is infinite or no number makes every sum so; one too small to divide by is as good as zero.
+    const bool counts = scale >= real(__FLT_MIN__) && scale - scale == 0;
+    static_cast<int8_t *>(elements)[index] = static_cast<int8_t>(counts ? __builtin_rint(value / scale) : 0);
   } else {
     static_cast<real *>(elements)[index] = value;
   }

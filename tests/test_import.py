@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import pkgutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 import ensue
+
+NATIVE = {"learn/native_op.py", "runtime/engine.py", "runtime/native_engine.py", "runtime/native_forecaster.py"}
+"""Who may import the native core: it may be missing, and these know what to do then."""
 
 HEAVY = ("torch", "polars", "narwhals", "numpy", "pandas", "pyarrow", "altair", "typer", "rich", "safetensors")
 
@@ -44,6 +50,28 @@ def test_no_module_but_the_learning_wing_imports_torch() -> None:
     modules = using_modules()
     assert "ensue.config" in modules
     assert "torch" not in loaded_after("\n".join(f"import {name}" for name in modules))
+
+
+def imported(source: str) -> Iterator[str]:
+    """Full names of what a module imports, at its top and inside functions."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{'.' * node.level}{node.module or ''}.{alias.name}" for alias in node.names)
+
+
+def test_few_import_the_native_core() -> None:
+    package = Path(ensue.__file__).parent
+    sources = {path.relative_to(package).as_posix(): path.read_text(encoding="utf-8") for path in package.rglob("*.py")}
+    importers = {name for name, source in sources.items() if any("._native" in each for each in imported(source))}
+    assert "runtime/engine.py" in importers
+    assert importers <= NATIVE
+
+
+def test_import_ensue_does_not_load_the_native_core() -> None:
+    code = "import ensue, sys; dir(ensue); print('ensue._native' in sys.modules)"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "False\n"
 
 
 def test_public_names_are_all_there() -> None:

@@ -39,16 +39,18 @@ def info(
 
 
 def installation() -> dict[str, Any]:
-    """Versions, the executor and the extras that are there.
+    """Versions, the executor and why it is this one, and the extras that are there.
 
     >>> sorted(installation())
     ['ensue', 'executor', 'extras', 'machine', 'python']
     """
+    from ensue.runtime.engine import executor
+
     return {
         "ensue": __version__,
         "python": platform.python_version(),
         "machine": f"{platform.system()} {platform.machine()}",
-        "executor": f"NumPy {metadata.version('numpy')}",
+        "executor": executor(),
         "extras": {extra: _versions(packages) for extra, packages in _extras().items()},
     }
 
