@@ -24,7 +24,7 @@ def main() -> None:
     parts = [(HERE / "RESULTS.head.md").read_text().rstrip()]
     if duel:
         parts += [_duel(duel), _beside(duel), _race()]
-    parts += [_listing(name) for name in ("sine", "scale", "direct_head", "runoff", "stocks")]
+    parts += [_listing(name) for name in ("sine", "scale", "cold_start", "direct_head", "runoff", "stocks")]
     (HERE / "RESULTS.md").write_text("\n\n".join(part for part in parts if part) + "\n")
 
 

@@ -10,6 +10,7 @@ import json
 import signal
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -392,6 +393,47 @@ def test_info_names_versions_and_extras(capsys: pytest.CaptureFixture[str]) -> N
     assert facts["ensue"] == "0.1.0"
     assert set(facts["extras"]) == {"train", "baselines", "plot", "holidays"}
     assert facts["extras"]["train"].startswith("torch ")
+
+
+def test_info_names_the_native_core_and_what_else_runs_here(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    native = pytest.importorskip("ensue._native")
+    monkeypatch.delenv("ENSUE_EXECUTOR", raising=False)
+    assert cli.run(["info", "--json"]) == 0
+    isa_names = ", ".join(native.isa_names())
+    expected = f"native core, {native.kernels().name} (ENSUE_ISA chooses; here: {isa_names})"
+    assert json.loads(capsys.readouterr().out)["executor"] == expected
+
+
+class Unloadable:
+    """Finds the native core, but what it finds cannot be loaded."""
+
+    @staticmethod
+    def find_spec(name: str, path: object = None, target: object = None) -> None:
+        if name == "ensue._native":
+            raise ImportError("wrong ELF class", name=name, path="_native.so")
+
+
+@pytest.mark.parametrize(
+    ("built", "reason"),
+    [
+        (False, "the native core was not built: install GCC or Clang and Python's headers, then Ensue again"),
+        (True, "the native core cannot be loaded (wrong ELF class)"),
+    ],
+)
+def test_info_says_why_there_is_no_native_core(
+    built: bool, reason: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ENSUE_EXECUTOR", raising=False)
+    if built:
+        monkeypatch.delitem(sys.modules, "ensue._native", raising=False)
+        monkeypatch.setattr(sys, "meta_path", [Unloadable, *sys.meta_path])
+    else:
+        monkeypatch.setitem(sys.modules, "ensue._native", None)
+    assert cli.run(["info", "--json"]) == 0
+    numpy = metadata.version("numpy")
+    assert json.loads(capsys.readouterr().out)["executor"] == f"NumPy {numpy}: {reason}"
 
 
 def test_a_quiet_voice_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:

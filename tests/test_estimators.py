@@ -590,3 +590,12 @@ def test_which_series_to_stream_must_be_clear(fitted: Forecaster) -> None:
         fitted.stream(id="c")
     assert str(unknown.value) == "There is no series 'c': choose from 'a', 'b'."
     assert fitted.stream(id="b").steps > 0
+
+
+def test_a_table_tells_the_static_covariates_of_its_stream() -> None:
+    forecaster = ensue.Forecaster(horizon=2, steps=1, preset="fast", hidden_size=4).fit(np.sin(np.arange(60.0)))
+    assert forecaster.schema.target == "y"
+    assert forecaster.levels == forecaster.stream().levels
+    sentence = "^static is given beside a table, which tells it already: leave one of them out.$"
+    with pytest.raises(UsageError, match=sentence):
+        forecaster.stream(np.ones(9), static=[1.0])

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         UsageError,
     )
     from ensue.estimators import Forecaster, load
+    from ensue.runtime.stream_batch import StreamBatch
 
 __version__ = "0.1.0"
 
@@ -41,6 +42,7 @@ __all__ = [
     "ModelFileError",
     "NotFittedError",
     "StorageError",
+    "StreamBatch",
     "TrainingError",
     "UsageError",
     "__version__",
@@ -52,9 +54,11 @@ __all__ = [
 ]
 
 _ROOMS = {"datasets": "ensue.data.datasets"} | {name: f"ensue.{name}" for name in ("evaluation", "metrics", "plotting")}
-_PLACES = {"Forecaster": "ensue.estimators", "load": "ensue.estimators"} | {
-    name: "ensue.errors" for name in __all__ if name.endswith("Error")
-}
+_PLACES = {
+    "Forecaster": "ensue.estimators",
+    "StreamBatch": "ensue.runtime.stream_batch",
+    "load": "ensue.estimators",
+} | {name: "ensue.errors" for name in __all__ if name.endswith("Error")}
 
 
 def __getattr__(name: str) -> object:

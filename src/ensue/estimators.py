@@ -15,9 +15,11 @@ if TYPE_CHECKING:
     import polars
 
     from ensue.data.panel import Panel
+    from ensue.data.schema import Schema
     from ensue.evaluation import Backtest
     from ensue.runtime.predictor import Predictor
     from ensue.runtime.stream import ForecastStream
+    from ensue.runtime.stream_batch import StreamBatch
 
 
 class Forecaster:
@@ -160,13 +162,18 @@ class Forecaster:
 
         return backtest(self, df, windows, _percents(levels), tuple(baselines), refit, progress)
 
-    def stream(self, df: Any = None, *, id: str | None = None) -> ForecastStream:
-        """A stream that reads values as they come; with a table, it begins after the rows of the series `id` in it."""
+    def stream(self, df: Any = None, *, id: str | None = None, static: Sequence[float] | None = None) -> ForecastStream:
+        """A stream that reads values as they come; with a table, it begins after the rows of the series `id` in it.
+
+        `static` are the static covariates of a stream that begins empty: numbers, or the codes of categories.
+        """
         from ensue.runtime.stream import ForecastStream
 
         predictor = self._fitted()
         if df is None and id is None:
-            return ForecastStream(predictor)
+            return ForecastStream(predictor, static)
+        if static is not None:
+            raise UsageError("static is given beside a table, which tells it already: leave one of them out.")
         panel = self._panel_to_predict(df, None)
         if id is None and len(panel) > 1:
             raise UsageError(
@@ -176,6 +183,29 @@ class Forecaster:
         if id is not None and id not in panel.ids:
             raise DataError(f"There is no series '{id}': {nearest(id, panel.ids)}")
         return ForecastStream.after(predictor, panel, 0 if id is None else panel.ids.index(id))
+
+    @property
+    def schema(self) -> Schema:
+        """What the columns of the tables it was fitted on are."""
+        return self._fitted().task.schema
+
+    @property
+    def levels(self) -> tuple[float, ...]:
+        """The quantile levels it has learned, as the columns of a stream's answers have them."""
+        return self._fitted().task.levels
+
+    def streams(self, count: int | None = None, *, df: Any = None, threads: int | None = None) -> StreamBatch:
+        """Many streams side by side: `count` new ones, or with a table one after the rows of each of its series."""
+        from ensue.runtime.stream_batch import StreamBatch
+
+        predictor = self._fitted()
+        if (count is None) == (df is None):
+            raise UsageError(
+                "streams() takes how many streams there are to be, or df=, a table to begin after: give one."
+            )
+        if count is not None:
+            return StreamBatch(predictor, count, threads=threads)
+        return StreamBatch.after(predictor, self._panel_to_predict(df, None), threads=threads)
 
     def save(self, path: str | Path) -> None:
         """Write the one model file, whole or not at all."""
@@ -304,23 +334,37 @@ class Forecaster:
         return self._predictor
 
 
-def load(path: str | Path) -> Forecaster:
-    """Read a forecaster from its model file. Raises `ModelFileError` for a file that is truncated, foreign or too new."""
+def load(path: str | Path, *, weights: str = "float32") -> Forecaster:
+    """Read a forecaster from its model file.
+
+    Args:
+        weights: how the native core keeps the matrices: "float32", or "bf16" or "int8", which take half and a quarter of
+            the memory. What that changes is measured on the model's own validation windows and said in `findings_`.
+
+    Raises `ModelFileError` for a file that is truncated, foreign or too new, and `UsageError` where there is no native
+    core to keep weights in fewer bits.
+    """
     from ensue.model_file import load_model
     from ensue.runtime.engine import Engine
     from ensue.runtime.predictor import Predictor
     from ensue.tasks.forecaster_file import restore
 
-    weights, description = load_model(path)
+    arrays, description = load_model(path)
     if description.get("task") != "forecasting":
         raise ModelFileError(f"{path} holds a model for '{description.get('task')}', expected one for 'forecasting'.")
-    parts = restore(weights, description)
+    parts = restore(arrays, description)
     forecaster = Forecaster.from_options(parts.data, parts.train)
     network = parts.task.network()
     forecaster._weights = parts.weights
     forecaster._predictor = Predictor(parts.task, tuple(Engine(network, each) for each in parts.weights))
     forecaster._recent, forecaster._ends, forecaster.report_ = parts.recent, parts.ends, parts.report
     forecaster.findings_, forecaster._sample = (), None
+    if weights != "float32":
+        from ensue.runtime.fewer_bits import in_fewer_bits, measure
+
+        full = forecaster._predictor
+        forecaster._predictor = in_fewer_bits(full, parts.weights, weights)
+        forecaster.findings_ = (measure(full, forecaster._predictor, parts.recent, weights).sentence(),)
     return forecaster
 
 
@@ -338,10 +382,14 @@ def _frame(df: Any) -> tuple[polars.DataFrame, tuple[str, ...]]:
 
 def _sample(df: Any) -> Any:
     """No rows of a table, to know its kind by; None for a file."""
-    import narwhals as nw
-
     if isinstance(df, (str, Path)):
         return None
+    import polars
+
+    if isinstance(df, polars.DataFrame):
+        return df.clear()
+    import narwhals as nw
+
     native: Any = nw.from_native(df, pass_through=True, allow_series=True)
     if isinstance(native, nw.LazyFrame):
         return native.head(0).collect().lazy().to_native()
@@ -369,6 +417,10 @@ def _like(frame: polars.DataFrame, df: Any, id: str | None) -> Any:
 
 def _holds_dates(df: Any, time: str) -> bool:
     """Whether a column of a table is of days rather than stamps."""
+    import polars
+
+    if isinstance(df, polars.DataFrame):
+        return df.schema.get(time) == polars.Date
     import narwhals as nw
 
     native: Any = nw.from_native(df, pass_through=True)

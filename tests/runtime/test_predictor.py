@@ -18,7 +18,7 @@ from ensue.data.schema import Covariate, Schema
 from ensue.data.series import build_panel
 from ensue.errors import DataError, UsageError
 from ensue.learn.modules import build, load_weights
-from ensue.runtime.engine import Engine
+from ensue.runtime.engine import Engine, Executor
 from ensue.runtime.predictor import Predictor, warnings_of
 from ensue.tasks.forecasting import ForecastingTask, Sizes
 
@@ -157,7 +157,7 @@ def test_quantiles_are_sorted_and_never_negative_where_the_target_is_not(seed: i
 class TorchEngine:
     """The module that is trained, behind the face of the engine that is used."""
 
-    def __init__(self, engine: Engine, weights: dict[str, np.ndarray]) -> None:
+    def __init__(self, engine: Executor, weights: dict[str, np.ndarray]) -> None:
         self.initial_state = engine.initial_state
         self.module = build(engine.network)
         load_weights(self.module, weights)

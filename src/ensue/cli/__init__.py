@@ -15,7 +15,7 @@ import typer
 from typer.core import TyperGroup
 
 from ensue import __version__
-from ensue.cli import backtest, demo, forecast, info, train
+from ensue.cli import backtest, demo, forecast, info, stream, train
 from ensue.cli.console import Voice
 from ensue.errors import EnsueError
 
@@ -27,7 +27,7 @@ class Verbs(TyperGroup):
     """The verbs in the order they are used."""
 
     def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]  # Typer's own context, re-exported
-        return ["train", "forecast", "backtest", "info", "demo"]
+        return ["train", "forecast", "stream", "backtest", "info", "demo"]
 
 
 app = typer.Typer(
@@ -40,6 +40,7 @@ app = typer.Typer(
 )
 app.add_typer(train.app, name="train")
 app.command("forecast")(forecast.forecast)
+app.command("stream")(stream.stream)
 app.command("backtest")(backtest.backtest)
 app.command("info")(info.info)
 app.add_typer(demo.app, name="demo")
@@ -90,7 +91,10 @@ def run(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         _discard_stdout()
         return 0
-    except SystemExit as stop:  # a reader that closed the pipe, met inside the parser
+    except SystemExit as stop:
+        if isinstance(stop.__context__, BrokenPipeError):  # the parser makes it a failure, which it is not
+            _discard_stdout()
+            return 0
         return int(stop.code or 0)
     except (KeyboardInterrupt, typer.Abort):
         return 130

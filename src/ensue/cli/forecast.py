@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ensue.cli.console import Voice
-from ensue.cli.options import Data, Json, Levels, Model, Plot
+from ensue.cli.options import Data, Json, Levels, Model, Plot, Weights
 from ensue.cli.options import levels as parse_levels
 from ensue.cli.pictures import check_picture_path, draw_forecast
 from ensue.cli.results import check_table_path, print_json
@@ -32,6 +32,7 @@ def forecast(
         ),
     ] = None,
     plot: Plot = None,
+    weights: Weights = "float32",
     json: Json = False,
 ) -> None:
     """Forecast what comes next after the last rows of a table."""
@@ -43,7 +44,8 @@ def forecast(
     from ensue.data.tables import read_table, write_table
     from ensue.estimators import load
 
-    forecaster = load(model)
+    forecaster = load(model, weights=weights)
+    voice.findings(forecaster.findings_)
     table = read_table(data)
     voice.findings(table.findings)
     result = forecaster.predict(table.frame, horizon=horizon, levels=percentages, future=future_data)
@@ -52,7 +54,12 @@ def forecast(
         write_table(result, out)
         voice.say(f"The forecast is in {out}.")
     if json:
-        print_json({"findings": [*table.findings, *forecaster.prediction_findings_], "forecast": result.to_dicts()})
+        print_json(
+            {
+                "findings": [*forecaster.findings_, *table.findings, *forecaster.prediction_findings_],
+                "forecast": result.to_dicts(),
+            }
+        )
     elif out is None and plot != "-":
         write_table(result, "-")
     if plot is not None:

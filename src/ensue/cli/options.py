@@ -21,6 +21,15 @@ Plot = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object for programs.")]
 
+Weights = Annotated[
+    str,
+    typer.Option(
+        "--weights",
+        metavar="KIND",
+        help="How matrices are kept: float32, bf16 or int8; what fewer bits change is measured and said.",
+    ),
+]
+
 _Value = TypeVar("_Value")
 
 

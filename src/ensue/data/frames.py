@@ -1,10 +1,12 @@
-"""Any dataframe in, the same kind out: pandas by a room of its own, every other kind through Narwhals."""
+"""Any dataframe in, the same kind out: pandas by a room of its own, every other kind through Narwhals.
+
+Narwhals is imported where a table is neither of Polars nor a file, so that a forecast at the command line starts sooner.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import narwhals as nw
 import numpy as np
 import polars as pl
 
@@ -12,6 +14,9 @@ from ensue.data import pandas_frames
 from ensue.data.columns import plain_column
 from ensue.data.pandas_frames import TIME, VALUE
 from ensue.errors import DataError
+
+if TYPE_CHECKING:
+    import narwhals as nw
 
 
 def to_polars(data: object) -> pl.DataFrame:
@@ -51,23 +56,27 @@ def like(frame: pl.DataFrame, original: object) -> Any:
     >>> like(pl.DataFrame({"y": [1.0]}), {"y": [0.0]})
     {'y': [1.0]}
     """
+    if isinstance(original, pl.DataFrame):
+        return frame
     if isinstance(original, pl.LazyFrame):
         return frame.lazy()
     if isinstance(original, dict):
         return frame.to_dict(as_series=False)
+    import narwhals as nw
+
     if nw.dependencies.is_pandas_dataframe(original) or nw.dependencies.is_pandas_series(original):
         return pandas_frames.from_polars(frame)
     native = nw.from_native(original, pass_through=True, eager_only=True)
     if isinstance(native, nw.DataFrame) and native.implementation is not nw.Implementation.POLARS:
-        return nw.from_native(frame, eager_only=True).to_arrow() if _is_arrow(native) else _by_columns(frame, native)
+        if native.implementation is nw.Implementation.PYARROW:
+            return nw.from_native(frame, eager_only=True).to_arrow()
+        return _by_columns(frame, native)
     return frame
 
 
-def _is_arrow(native: nw.DataFrame[Any]) -> bool:
-    return native.implementation is nw.Implementation.PYARROW
-
-
 def _by_columns(frame: pl.DataFrame, native: nw.DataFrame[Any]) -> Any:
+    import narwhals as nw
+
     columns = {column.name: column.to_list() for column in frame}
     return nw.from_dict(columns, backend=native.implementation).to_native()
 
@@ -77,6 +86,8 @@ def _to_polars(data: object) -> pl.DataFrame:
         return data
     if isinstance(data, pl.LazyFrame):
         return data.collect()
+    import narwhals as nw
+
     if nw.dependencies.is_pandas_dataframe(data):
         return pandas_frames.from_table(data)
     if isinstance(data, dict):
@@ -108,6 +119,8 @@ def _from_dict(data: dict[Any, Any]) -> pl.DataFrame:
 
 
 def _from_values(name: str, values: Any) -> pl.Series:
+    import narwhals as nw
+
     if nw.dependencies.is_pandas_series(values) or nw.dependencies.is_pandas_index(values):
         return pandas_frames.from_column(name, values)
     if isinstance(values, (str, bytes)) or not hasattr(values, "__len__"):

@@ -11,10 +11,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +23,12 @@ from ensue.data.causal import CausalState, Reading
 from ensue.data.frequency import Frequency
 from ensue.data.panel import Panel
 from ensue.errors import DataError, UsageError
-from ensue.runtime.engine import Engine
+from ensue.runtime.engine import Executor
 from ensue.tasks.forecasting import ForecastingTask, Surroundings
+
+if TYPE_CHECKING:
+    from ensue.runtime.native_forecaster import NativeForecaster
+    from ensue.runtime.stream_state import Records
 
 Floats = NDArray[np.float64]
 Whole = NDArray[np.int64]
@@ -49,13 +53,31 @@ class Predictor:
     """A trained forecaster ready to read: the task, and one engine for each network of the ensemble."""
 
     task: ForecastingTask
-    engines: tuple[Engine, ...]
+    engines: tuple[Executor, ...]
 
     @cached_property
     def fingerprint(self) -> str:
         """Tells whether a saved state belongs to this model."""
         parts = [json.dumps(self.task.to_json(), sort_keys=True), *(engine.digest for engine in self.engines)]
         return hashlib.sha256("".join(parts).encode()).hexdigest()[:32]
+
+    @cached_property
+    def records(self) -> Records:
+        """How a stream of this forecaster is remembered."""
+        from ensue.runtime.stream_state import Records
+
+        return Records(self)
+
+    @cached_property
+    def native(self) -> NativeForecaster | None:
+        """The same forecaster in the native core, for streams; None where its engines are not native."""
+        from ensue.runtime.native_forecaster import native_forecaster
+
+        return native_forecaster(self)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy works out anew what follows from the task and the engines."""
+        return {each.name: getattr(self, each.name) for each in fields(self)}
 
     def start(self, batch: int) -> ReaderState:
         """The state before anything was read."""
@@ -111,7 +133,7 @@ class Predictor:
         """
         check_future(panel, check_horizon(horizon))
         result = np.empty((len(panel), horizon, len(self.task.levels)))
-        for group in _groups(panel.history):
+        for group in series_of_like_length(panel.history):
             state = self.read(panel, group)
             result[group] = self.forecast(after_history(panel, group, horizon), state)
         return result
@@ -122,7 +144,7 @@ class Predictor:
         At each origin the history is read as `predict` reads it, so that what is scored is what a user gets.
         """
         result = np.empty((len(panel), windows, horizon, len(self.task.levels)))
-        for group in _groups(panel.history):
+        for group in series_of_like_length(panel.history):
             for window in range(windows):
                 back = horizon + (windows - 1 - window) * step
                 rows = (panel.offsets[group] + panel.history[group] - back)[:, None]
@@ -232,7 +254,7 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(f"'{name}'" for name in names)
 
 
-def _groups(lengths: Whole) -> Iterator[Whole]:
+def series_of_like_length(lengths: Whole) -> Iterator[Whole]:
     """Series of like length side by side."""
     order = np.argsort(lengths, kind="stable")
     for first in range(0, len(order), GROUP):
