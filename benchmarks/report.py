@@ -8,12 +8,17 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 HERE = Path(__file__).resolve().parent
+sys.path.append(str(HERE / "native"))
+
+from tables import sections as native_sections  # noqa: E402
+
 RESULTS = HERE / "results"
 OTHERS = HERE / "others" / "results"
 LIBRARIES = {"neuralforecast": "neuralforecast LSTM", "gluonts": "gluonts DeepAR", "darts": "darts RNNModel"}
@@ -24,6 +29,7 @@ def main() -> None:
     parts = [(HERE / "RESULTS.head.md").read_text().rstrip()]
     if duel:
         parts += [_duel(duel), _beside(duel), _race()]
+    parts += native_sections(RESULTS)
     parts += [_listing(name) for name in ("sine", "scale", "cold_start", "direct_head", "runoff", "stocks")]
     (HERE / "RESULTS.md").write_text("\n\n".join(part for part in parts if part) + "\n")
 

@@ -85,15 +85,19 @@ void step_rows(const Step &step, int64_t row, int64_t block) {
     if (row < step.rows) step_rows<S, KEEP, (ROWS_ > 4 ? 4 : ROWS_ - 1)>(step, row, block);
 }
 
-// One row alone has too few sums to keep the processor busy: several blocks of units are summed side by side.
+// One row alone has too few sums to keep the processor busy: two blocks of units are summed side by side.
+//
+// Weights that do not fit the first cache are read from the second at every step, and were they always read in the same order,
+// each would be gone just before it is wanted again. Read now from the front and now from the back, the last ones read are
+// still there. Which way is tossed with the last bit of h: it changes no result, and needs no memory between steps.
 template <class S, bool KEEP>
 void step_alone(const Step &step) {
-  const int64_t blocks = step.shape.blocks();
-  int64_t block = 0;
-  if constexpr (MANY_REGISTERS)
-    for (; block + 4 <= blocks; block += 4) step_tile<S, KEEP, 1, 4>(step, 0, block);
-  for (; block + 2 <= blocks; block += 2) step_tile<S, KEEP, 1, 2>(step, 0, block);
-  for (; block < blocks; ++block) step_tile<S, KEEP, 1, 1>(step, 0, block);
+  const int64_t blocks = step.shape.blocks(), pairs = blocks / 2;
+  unsigned char coin;
+  memcpy(&coin, step.h, sizeof coin);
+  for (int64_t pair = 0; pair < pairs; ++pair)
+    step_tile<S, KEEP, 1, 2>(step, 0, 2 * ((coin & 1) != 0 ? pairs - 1 - pair : pair));
+  if (blocks % 2 != 0) step_tile<S, KEEP, 1, 1>(step, 0, blocks - 1);
 }
 
 template <class S, bool KEEP>
@@ -132,8 +136,12 @@ void lstm_step(const void *weights, int32_t storage, int64_t input_size, int64_t
                      static_cast<const real *>(x), whole ? static_cast<const real *>(c) : c_padded, h_after,
                      whole ? static_cast<real *>(c) : c_after, nullptr, nullptr, 1};
   run_step(step, storage);
-  memcpy(h, h_after, bytes);
-  if (!whole) memcpy(c, c_after, bytes);
+  if (whole) {  // a few vectors are copied sooner than a function is called for them
+    for (int64_t unit = 0; unit < hidden_size; unit += V) store(static_cast<real *>(h) + unit, load(h_after + unit));
+  } else {
+    memcpy(h, h_after, bytes);
+    memcpy(c, c_after, bytes);
+  }
 }
 
 }  // namespace

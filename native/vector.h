@@ -10,6 +10,8 @@
 
 #if defined(__x86_64__) || defined(__i386__)
 #include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
 #endif
 
 namespace {
@@ -72,19 +74,21 @@ inline Ratio tanh_ratio(vec x) {
 
 #else
 
-// x P(x^2) / Q(x^2), the best relative fit of degrees 4 and 4 up to 9.1, where tanh is 1 in single precision; the fit
-// itself is right to 2.3e-8 (benchmarks/gate_functions.py finds it again). What is not a number stays so: the comparisons
-// are false of it. A sigmoid is 1/2 + tanh(x / 2) / 2; weights are halved when packed, which is exact.
-constexpr real EDGE = 9.1f;
+// x P(x^2) / Q(x^2) of degrees 4 and 4: the best relative fit up to 8.1 as it is found by benchmarks/gate_functions.py, its
+// coefficients then moved by some of their last bits until the quotient as it is rounded is never above 1, and exactly 1 at
+// EDGE: both with and without fused multiplication. Beyond, tanh is 1 in single precision but for three units of the last
+// place. What is not a number stays so: the comparisons are false of it. P begins with 1, and x is added last: a product
+// there could be fused into sums that the quotient's users make, and numerator and denominator would no longer be equal.
+// A sigmoid is 1/2 + tanh(x / 2) / 2; weights are halved when packed, which is exact.
+constexpr real EDGE = 8.08688164f;
 
 inline Ratio tanh_ratio(vec x) {
   x = x > EDGE ? all(EDGE) : x;
   x = x < -EDGE ? all(-EDGE) : x;
   const vec u = x * x;
-  const vec p = (((u * 1.31774524712e-8f + 2.04811309421e-5f) * u + 0.00348780741617f) * u + 0.133744720417f) * u +
-                0.999999977183f;
-  const vec q = (((u * 7.70401595468e-7f + 0.000327291442174f) * u + 0.0258473744921f) * u + 0.467077858159f) * u + 1.0f;
-  return {x * p, q};
+  const vec p = ((u * 1.51712989e-08f + 2.18560308e-05f) * u + 0.00356935849f) * u + 0.134426296f;
+  const vec q = (((u * 8.49959065e-07f + 0.00034075632f) * u + 0.0261559933f) * u + 0.46775952f) * u + 1.0f;
+  return {x * u * p + x, q};
 }
 
 #endif
@@ -101,14 +105,24 @@ struct Full {
 
 #if !defined(ENSUE_REAL_DOUBLE)
 
+// The compiler's own conversions of short vectors go number by number; these are one instruction or two.
 struct Bf16 {
   typedef uint16_t element;
   static constexpr bool scaled = false;
   static vec read(const element *from) {
+#if defined(__AVX512F__)
+    return (vec)_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)from)), 16);
+#elif defined(__AVX2__)
+    return (vec)_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)from)), 16);
+#elif defined(__SSE2__)
+    return (vec)_mm_unpacklo_epi16(_mm_setzero_si128(), _mm_loadl_epi64((const __m128i *)from));
+#elif defined(__aarch64__)
+    return (vec)vshll_n_u16(vld1_u16(from), 16);
+#else
     typedef uint16_t halves __attribute__((vector_size(V * 2), aligned(2), may_alias));
     typedef uint32_t bits __attribute__((vector_size(V * 4)));
-    const bits wide = __builtin_convertvector(*reinterpret_cast<const halves *>(from), bits) << 16;
-    return (vec)wide;
+    return (vec)(__builtin_convertvector(*reinterpret_cast<const halves *>(from), bits) << 16);
+#endif
   }
 };
 
@@ -116,9 +130,20 @@ struct Int8 {
   typedef int8_t element;
   static constexpr bool scaled = true;
   static vec read(const element *from) {
+#if defined(__AVX512F__)
+    return (vec)_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)from)));
+#elif defined(__AVX2__)
+    return (vec)_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)from)));
+#elif defined(__SSE2__)
+    int32_t four;
+    memcpy(&four, from, sizeof four);
+    const __m128i twice = _mm_unpacklo_epi8(_mm_cvtsi32_si128(four), _mm_cvtsi32_si128(four));
+    return (vec)_mm_cvtepi32_ps(_mm_srai_epi32(_mm_unpacklo_epi16(twice, twice), 24));
+#else
     typedef int8_t bytes __attribute__((vector_size(V), aligned(1), may_alias));
     typedef int32_t whole __attribute__((vector_size(V * 4)));
     return __builtin_convertvector(__builtin_convertvector(*reinterpret_cast<const bytes *>(from), whole), vec);
+#endif
   }
 };
 

@@ -11,10 +11,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import rivals
 import torch
 from conditions import HIDDEN, Run, check_close, flops
-
-import rivals
 from timing import python_side, take_turns
 
 TIMES = (1, 10, 100, 1000)
@@ -25,7 +24,8 @@ def measure(inputs: int, hidden: int, time: int, run: Run) -> dict[str, Any]:
     lstm = rivals.torch_lstm(inputs, hidden)
     engine = rivals.engine_of(lstm)
     x = np.random.default_rng(0).standard_normal((1, time, inputs)).astype(np.float32)
-    given, state = torch.from_numpy(x).transpose(0, 1).contiguous(), (torch.zeros(1, 1, hidden),) * 2  # time x 1 x inputs
+    given = torch.from_numpy(x).transpose(0, 1).contiguous()  # time x 1 x inputs
+    state = (torch.zeros(1, 1, hidden),) * 2
     calls = {"ours": lambda: engine.forward(x), "nn.LSTM": lambda: lstm(given, state)}
     if rivals.HAS_ONNX:
         session = rivals.onnx_session(lstm, time, threads=1)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -22,9 +23,10 @@ import torch
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-from duel import machine  # noqa: E402
-
 from timing import python_side, take_turns  # noqa: E402
+
+from duel import machine  # noqa: E402
+from ensue import _native  # noqa: E402
 
 SEED = 0
 HIDDEN = (16, 32, 64, 128, 256, 512)
@@ -40,7 +42,9 @@ class Run:
     def __init__(self, name: str, doc: str | None, threads: tuple[int, ...] = (1,)) -> None:
         parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
         parser.add_argument("--quick", action="store_true", help="few sizes and few rounds; nothing is written")
-        parser.add_argument("--threads", type=int, nargs="+", default=threads, help="numbers of threads to measure with")
+        parser.add_argument(
+            "--threads", type=int, nargs="+", default=threads, help="numbers of threads to measure with"
+        )
         parser.add_argument("--out", type=Path, help="folder for the result")
         options = parser.parse_args()
         self.name, self.quick = name, options.quick
@@ -79,37 +83,42 @@ class Run:
 
 def conditions() -> dict[str, str]:
     """The machine as every benchmark has it, and what only these ask about."""
-    from ensue.runtime.engine import executor
-
     found = machine()
     status = subprocess.run(
         ["git", "status", "--porcelain", "src", "native"], cwd=HERE.parents[1], capture_output=True, text=True
     ).stdout
-    parallel = torch.__config__.parallel_info()
     found["commit"] = found["commit"].rstrip("+") + ("+" if status.strip() else "")
     found.pop("threads")  # said by each row
-    found["executor"] = executor()
-    found["torch_parallel"] = "; ".join(
-        line.strip().split(" Git Hash")[0]
-        for line in parallel.splitlines()
-        if line.startswith(("OpenMP", "Intel", "ATen parallel"))
-    )
-    found["torch_cpu"] = torch.backends.cpu.get_cpu_capability()
+    found["isa"] = _native.kernels().name
+    found["isas here"] = " ".join(_native.isa_names())
+    found["torch's cpu"] = torch.backends.cpu.get_cpu_capability()
+    found["torch's libraries"] = _libraries(torch.__config__.parallel_info())
     for module in ("onnxruntime", "onnx"):
         if find_spec(module) is not None:
             found[module] = __import__(module).__version__
     return found
 
 
+def _libraries(parallel: str) -> str:
+    """What PyTorch computes with and divides work by, in a few words of its own."""
+    named = (
+        r"(OpenMP) \d+ \(a\.k\.a\. OpenMP ([\d.]+)\)",
+        r"(Math Kernel Library) Version (\S+?)-",
+        r"(MKL-DNN) (v[\d.]+)",
+    )
+    found = (re.search(pattern, parallel) for pattern in named)
+    return " ".join(" ".join(match.groups()) for match in found if match)
+
+
 def sgemm_peak(threads: int, quick: bool = False) -> float:
-    """GFLOP/s of the fastest of PyTorch's products of squares of 512, 768 and 1024."""
+    """GFLOP/s of the fastest turn of PyTorch's products of squares of 256 to 1024: the best this machine has shown."""
     torch.set_num_threads(threads)
     sides = {}
-    for size in (512,) if quick else (512, 768, 1024):
+    for size in (512,) if quick else (256, 512, 768, 1024):
         a, b, c = (torch.randn(size, size) for _ in "abc")
         sides[str(size)] = python_side(lambda a=a, b=b, c=c: torch.mm(a, b, out=c))  # type: ignore[misc]
     timings = take_turns(sides, 0.1 if quick else 1.0)
-    return max(2 * int(size) ** 3 / timing.median / 1e9 for size, timing in timings.items())
+    return max(2 * int(size) ** 3 / min(timing.turns) / 1e9 for size, timing in timings.items())
 
 
 def flops(input_size: int, hidden: int, rows: int = 1) -> float:

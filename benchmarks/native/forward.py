@@ -12,20 +12,18 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-import torch
-from conditions import Run, check_close
-
 import grid
 import rivals
-from ensue.learn.lstm import LSTM
+import torch
+from conditions import Run, check_close
 from timing import Side, python_side
 
 
 def contenders(size: tuple[int, int, int, int], run: Run) -> dict[tuple[str, int], Side]:
     """Every contender with every number of threads."""
     inputs, hidden, batch, time = size
-    lstm, own = rivals.torch_lstm(inputs, hidden), LSTM(inputs, hidden)
-    own.load_state_dict(lstm.state_dict())
+    lstm = rivals.torch_lstm(inputs, hidden)
+    own = rivals.own_lstm(lstm)
     x = torch.randn(batch, time, inputs)
     turned, values = x.transpose(0, 1).contiguous(), x.numpy()  # time x batch x inputs
     expected = lstm(turned)[0].transpose(0, 1)

@@ -6,11 +6,11 @@ from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ensue import network
+from ensue.learn.lstm import LSTM
 from ensue.runtime.native_engine import NativeEngine
 
 Floats = NDArray[np.float32]
@@ -20,6 +20,17 @@ HAS_ONNX = find_spec("onnx") is not None and find_spec("onnxruntime") is not Non
 def torch_lstm(inputs: int, hidden: int) -> nn.LSTM:
     """Time first: what oneDNN takes without turning it round, PyTorch's best case."""
     return nn.LSTM(inputs, hidden)
+
+
+def own_lstm(lstm: nn.LSTM) -> LSTM:
+    """Our module with the weights of PyTorch's, run by the native core."""
+    own = LSTM(lstm.input_size, lstm.hidden_size)
+    own.load_state_dict(lstm.state_dict())
+    if own.back_end != "native":
+        raise SystemExit(
+            f"The module is run by {own.back_end}, expected the native core: unset ENSUE_LSTM, or build it."
+        )
+    return own
 
 
 def engine_of(lstm: nn.LSTM, weights_as: str = "float32", threads: int = 1) -> NativeEngine:

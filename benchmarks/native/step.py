@@ -15,16 +15,16 @@ from collections.abc import Mapping
 from itertools import cycle, islice
 from typing import Any
 
+import building
 import numpy as np
+import rivals
 import torch
+from building import Cell, Floats
 from conditions import HIDDEN, Run, check_close, flops
+from timing import Side, percentiles, take_turns
 from torch import nn
 
-import building
-import rivals
-from building import Cell, Floats
 from ensue import _native
-from timing import Side, percentiles, take_turns
 
 ROWS = 64
 """Different inputs, read over and over."""

@@ -18,7 +18,9 @@ import numpy as np
 TURN = 0.002
 """Seconds that a turn of many short calls takes."""
 LONG = 0.05
-"""Seconds from which on one call is a turn, and needs no call before it to warm up."""
+"""Seconds from which on a call needs none before it to warm up."""
+VERY_LONG = 1.0
+"""Seconds from which on a call is not made once more to find out how long it takes."""
 SETTLE = 0.006
 """Seconds until the threads of OpenMP, which wait for more work in a loop, have gone to sleep."""
 
@@ -55,7 +57,9 @@ class Timing:
         return {"ratio": round(median, 4), "low": round(low, 4), "high": round(high, 4)}
 
 
-def python_side(call: Callable[[], object], prepare: Callable[[], object] = lambda: None, settles: bool = False) -> Side:
+def python_side(
+    call: Callable[[], object], prepare: Callable[[], object] = lambda: None, settles: bool = False
+) -> Side:
     """A side that is a Python call."""
 
     def run(count: int) -> float:
@@ -79,29 +83,31 @@ def take_turns(sides: Mapping[str, Side], seconds: float, least: int = 5, most: 
         for number in range(most):
             if number >= least and time.perf_counter() > ends:
                 break
-            for name in reversed(sides) if number % 2 else sides:  # type: ignore[call-overload]
+            for name in list(sides)[:: -1 if number % 2 else 1]:
                 turns[name].append(_turn(sides[name], counts[name]))
     finally:
         gc.enable()
     return {name: Timing(tuple(each)) for name, each in turns.items()}
 
 
-def _calls_a_turn(side: Side) -> int:
-    """So many that a turn takes TURN, found out after a first call that warms up."""
+def _calls_a_turn(side: Side) -> tuple[int, int]:
+    """Calls before the clock, to warm up, and calls under it: so many that a turn takes TURN."""
     side.prepare()
-    side.run(1)
-    count = 1
-    while (spent := side.run(count)) < TURN / 4:
-        count *= 4
+    spent, count = side.run(1), 1
+    if spent < VERY_LONG:  # the first call has much to do once
+        while (spent := side.run(count)) < TURN / 4:
+            count *= 4
     if side.settles:
         time.sleep(SETTLE)
-    return max(1, round(count * TURN / spent))
+    turn = max(1, round(count * TURN / spent))
+    return 0 if spent / count > LONG else 1 + turn // 8, turn
 
 
-def _turn(side: Side, count: int) -> float:
+def _turn(side: Side, counts: tuple[int, int]) -> float:
     side.prepare()
-    if side.run(1) < LONG:
-        side.run(max(1, count // 8))
+    before, count = counts
+    if before:
+        side.run(before)
     a_call = side.run(count) / count
     if side.settles:
         time.sleep(SETTLE)

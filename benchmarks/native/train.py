@@ -12,14 +12,14 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-import torch
-from conditions import Run, check_close
-from torch import Tensor, nn
-
 import grid
 import rivals
-from ensue.learn.lstm import LSTM
+import torch
+from conditions import Run, check_close
 from timing import Side, python_side
+from torch import Tensor, nn
+
+from ensue.learn.lstm import LSTM
 
 
 def step(module: nn.Module, x: Tensor, dy: Tensor) -> Tensor:
@@ -35,8 +35,8 @@ def step(module: nn.Module, x: Tensor, dy: Tensor) -> Tensor:
 def contenders(size: tuple[int, int, int, int], run: Run) -> dict[tuple[str, int], Side]:
     """Both, with every number of threads."""
     inputs, hidden, batch, time = size
-    lstm, own = rivals.torch_lstm(inputs, hidden), LSTM(inputs, hidden)
-    own.load_state_dict(lstm.state_dict())
+    lstm = rivals.torch_lstm(inputs, hidden)
+    own = rivals.own_lstm(lstm)
     x, dy = torch.randn(batch, time, inputs), torch.randn(batch, time, hidden) / (batch * time) ** 0.5
     turned, dy_turned = (each.transpose(0, 1).contiguous() for each in (x, dy))  # time x batch x features
     x.requires_grad_()
