@@ -23,7 +23,8 @@ using Bytes = nb::ndarray<nb::numpy, uint8_t, nb::ndim<1>>;
 const ensue_kernels &table_of(const char *name) {
   const ensue_kernels *table = ensue_find_kernels(*name == '\0' ? nullptr : name);
   if (table == nullptr)
-    throw nb::value_error(("there are no kernels " + std::string(*name ? name : "of the name in ENSUE_ISA") + " here").c_str());
+    throw nb::value_error(
+        ("there are no kernels " + std::string(*name ? name : "of the name in ENSUE_ISA") + " here").c_str());
   return *table;
 }
 
@@ -91,7 +92,8 @@ class Packed {
       : packed_(table.lstm_bytes(call.input_size, call.hidden_size, ENSUE_FULL)) {
     const size_t gates = 4 * static_cast<size_t>(call.hidden_size);
     const Buffer bias(gates * sizeof(double));
-    table.real_bytes == 8 ? add<double>(gates, bias_ih, bias_hh, bias.start()) : add<float>(gates, bias_ih, bias_hh, bias.start());
+    const auto add = table.real_bytes == 8 ? &add_up<double> : &add_up<float>;
+    add(gates, bias_ih, bias_hh, bias.start());
     check(table.lstm_pack(call.input_size, call.hidden_size, at(weight_ih), at(weight_hh), bias.start(), ENSUE_FULL,
                           packed_.start()));
   }
@@ -99,7 +101,7 @@ class Packed {
 
  private:
   template <typename Real>
-  static void add(size_t count, uintptr_t a, uintptr_t b, void *sum) {
+  static void add_up(size_t count, uintptr_t a, uintptr_t b, void *sum) {
     for (size_t each = 0; each < count; ++each) static_cast<Real *>(sum)[each] = at<Real>(a)[each] + at<Real>(b)[each];
   }
 
@@ -171,7 +173,8 @@ void backward(const char *name, const Sizes &sizes, uintptr_t weight_ih, uintptr
   call.dh = dh ? at(dh) : zeros.start();
   call.dc = dc ? at(dc) : static_cast<char *>(zeros.start()) + (dh ? 0 : one);
   const Buffer packed(table.lstm_back_bytes(call.forward.input_size, call.forward.hidden_size));
-  check(table.lstm_pack_back(call.forward.input_size, call.forward.hidden_size, at(weight_ih), at(weight_hh), packed.start()));
+  check(table.lstm_pack_back(call.forward.input_size, call.forward.hidden_size, at(weight_ih), at(weight_hh),
+                             packed.start()));
   call.weights = packed.start();
   const Buffer workspace(table.lstm_gradient_workspace_bytes(&call));
   call.workspace = workspace.start();

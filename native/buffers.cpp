@@ -2,6 +2,9 @@
 
 #include "ensue_core.h"
 
+#include <cstddef>
+#include <cstdint>
+#include <exception>
 #include <mutex>
 #include <new>
 #include <vector>

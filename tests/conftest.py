@@ -15,7 +15,7 @@ from jaxtyping import install_import_hook
 
 # Every call of an annotated function of these modules has its types and shapes checked while tests run. The loop is not
 # among them: it speaks to protocols, which are for the type checker.
-SHAPED = ("reference", "lstm", "modules", "losses", "windows", "forecasting")
+SHAPED = ("reference", "normalised", "native_op", "lstm", "modules", "losses", "windows", "forecasting")
 install_import_hook([f"ensue.learn.{module}" for module in SHAPED], "beartype.beartype")
 
 settings.register_profile("here", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])

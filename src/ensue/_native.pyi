@@ -184,3 +184,19 @@ class BoundStep:
 
     def __init__(self, streams: Streams, x: NDArray[np.float64], y: NDArray[np.float64]) -> None: ...
     def __call__(self) -> bool: ...
+
+# ---- the LSTM for training: native/bind_lstm.cpp; only ensue.learn.native_op calls it, having looked at the tensors ----
+
+Sizes = tuple[int, int, int, int]
+"""Input, hidden, batch, time."""
+
+def lstm_forward(kernels: str, sizes: Sizes, /, *addresses: int) -> None:
+    """In this order: weight_ih, weight_hh, bias_ih, bias_hh; x and its batch and time stride; y, h, c and whether the state
+    begins at zero; lengths, reverse, threads; reserve and its bytes. 0: not there."""
+
+def lstm_backward(kernels: str, sizes: Sizes, /, *addresses: int) -> None:
+    """In this order: weight_ih, weight_hh; reserve and its bytes; dy and its batch and time stride; dh, dc, dx, dweight_ih,
+    dweight_hh, dbias; lengths, reverse. 0: not there."""
+
+def buffer(bytes: int) -> NDArray[np.uint8]:
+    """Memory with anything in it, aligned to 64 bytes; a large one is used again when nobody holds it any more."""

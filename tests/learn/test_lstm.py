@@ -1,4 +1,4 @@
-"""The fast module is the definition: PyTorch's LSTM, our reference, and laws that need neither.
+"""The fast module is the definition: PyTorch's LSTM, our reference, and laws that need neither, whatever the back end.
 
 Tolerances: float64 results agree to 1e-12 (orders of summation), float32 to 2e-6 for outputs that lie within -1 and 1
 (some ten units in the last place), gradients ten times that, being sums over batch and time.
@@ -6,6 +6,7 @@ Tolerances: float64 results agree to 1e-12 (orders of summation), float32 to 2e-
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -18,11 +19,24 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from ensue import network
 from ensue.errors import ConfigError, UsageError
+from ensue.learn import native_call
 from ensue.learn.lstm import LSTM
 from ensue.learn.reference import LSTMState, unroll_stack
 
 LENGTHS = torch.tensor([7, 1, 4, 6])
 ROOM = {torch.float64: 1e-12, torch.float32: 2e-6}
+
+
+@pytest.fixture(scope="module", params=["native", "torch", "reference"])
+def back_end(request: pytest.FixtureRequest) -> Iterator[str]:
+    if request.param == "native" and native_call.ABSENCE:
+        pytest.skip(native_call.ABSENCE)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ENSUE_LSTM", request.param)
+        yield request.param
+
+
+on_every_back_end = pytest.mark.usefixtures("back_end")
 
 
 def random_tensor(*shape: int, seed: int = 1, dtype: torch.dtype = torch.float64) -> Tensor:
@@ -50,6 +64,7 @@ def loss(output: Tensor, state: Any) -> Tensor:
     return (output * weights).sum() + 2 * state[0].sum() + 3 * state[1].sum()
 
 
+@on_every_back_end
 @pytest.mark.parametrize("layers", [1, 2, 3])
 @pytest.mark.parametrize("bidirectional", [False, True])
 @pytest.mark.parametrize("with_lengths", [False, True])
@@ -82,6 +97,7 @@ def test_equals_pytorch(
         torch.testing.assert_close(ours.get_parameter(name).grad, parameter.grad, rtol=1e-5, atol=10 * ROOM[dtype])
 
 
+@on_every_back_end
 @pytest.mark.parametrize("layer_norm", [False, True])
 @pytest.mark.parametrize("bidirectional", [False, True])
 @pytest.mark.parametrize("residual", [False, True])
@@ -101,6 +117,7 @@ def test_equals_the_reference(layer_norm: bool, bidirectional: bool, residual: b
         torch.testing.assert_close(mine, theirs, rtol=0, atol=1e-10)
 
 
+@on_every_back_end
 @pytest.mark.parametrize("layer_norm", [False, True])
 @pytest.mark.parametrize("bidirectional", [False, True])
 def test_gradients_agree_with_finite_differences(layer_norm: bool, bidirectional: bool) -> None:
@@ -117,6 +134,7 @@ def test_gradients_agree_with_finite_differences(layer_norm: bool, bidirectional
     assert torch.autograd.gradcheck(run, (*(each.requires_grad_() for each in inputs), *values))
 
 
+@on_every_back_end
 @pytest.mark.parametrize("layer_norm", [False, True])
 @settings(max_examples=20)
 @given(cuts=st.sets(st.integers(1, 8)))
@@ -133,6 +151,19 @@ def test_any_chunking_equals_the_whole(layer_norm: bool, cuts: set[int]) -> None
     torch.testing.assert_close(state.c, end.c, rtol=0, atol=1e-12)
 
 
+@settings(max_examples=20)
+@given(lengths=st.lists(st.integers(1, 7), min_size=4, max_size=4))
+@on_every_back_end
+def test_equals_the_reference_for_any_lengths(lengths: list[int]) -> None:
+    lstm = make(3, 3, 2, bidirectional=True, residual=True)
+    x, state = random_tensor(4, 7, 3), random_state(lstm, 4)
+    output, end = lstm(x, state, torch.tensor(lengths))
+    expected, expected_end, _ = unroll_stack(x, state, dict(lstm.named_parameters()), torch.tensor(lengths), True)
+    torch.testing.assert_close(output, expected, rtol=0, atol=1e-12)
+    torch.testing.assert_close(end.h, expected_end.h, rtol=0, atol=1e-12)
+
+
+@on_every_back_end
 @pytest.mark.parametrize("layer_norm", [False, True])
 def test_the_future_does_not_reach_the_past(layer_norm: bool) -> None:
     lstm = make(3, 4, 2, layer_norm=layer_norm)
@@ -144,6 +175,7 @@ def test_the_future_does_not_reach_the_past(layer_norm: bool) -> None:
     assert (before[:, 5:] != after[:, 5:]).any(dim=2).all()
 
 
+@on_every_back_end
 @pytest.mark.parametrize("layer_norm", [False, True])
 def test_padding_and_the_order_of_rows_change_nothing(layer_norm: bool) -> None:
     lstm = make(3, 4, 2, layer_norm=layer_norm, bidirectional=True)
@@ -161,6 +193,17 @@ def test_padding_and_the_order_of_rows_change_nothing(layer_norm: bool) -> None:
     torch.testing.assert_close(again_end.c, end.c[:, order], rtol=0, atol=1e-12)
 
 
+@on_every_back_end
+def test_what_is_no_number_may_lie_in_the_padding() -> None:
+    lstm = make(3, 3, 2, residual=True)
+    x = random_tensor(4, 7, 3)
+    expected, _ = lstm(x, lengths=LENGTHS)
+    for row, length in enumerate(LENGTHS.tolist()):
+        x[row, length:] = float("nan")
+    assert torch.equal(lstm(x, lengths=LENGTHS)[0], expected)
+
+
+@on_every_back_end
 def test_the_callers_state_is_not_written_to() -> None:
     lstm = make(3, 4)
     state = random_state(lstm, 2)
@@ -170,6 +213,7 @@ def test_the_callers_state_is_not_written_to() -> None:
     assert torch.equal(state.c, kept.c)
 
 
+@on_every_back_end
 def test_recurrent_dropout_drops_weights_once_a_call_and_only_in_training() -> None:
     lstm, plain = make(3, 4, recurrent_dropout=0.5), make(3, 4)
     x = random_tensor(2, 6, 3)
@@ -183,6 +227,7 @@ def test_recurrent_dropout_drops_weights_once_a_call_and_only_in_training() -> N
     torch.testing.assert_close(lstm(x)[0], make(3, 4)(x)[0], rtol=0, atol=0)
 
 
+@on_every_back_end
 def test_dropout_falls_between_layers_and_not_after_the_last() -> None:
     x = random_tensor(2, 6, 3)
     assert torch.equal(make(3, 4, 1, dropout=0.9)(x)[0], make(3, 4, 1)(x)[0])
@@ -227,6 +272,7 @@ def test_weights_begin_as_in_pytorch_and_gains_at_one() -> None:
     assert (lstm.get_parameter("bias_c_l0") == 0).all()
 
 
+@on_every_back_end
 def test_the_same_seed_gives_the_same_weights_and_outputs() -> None:
     first, second = make(3, 4, 2, dropout=0.3), make(3, 4, 2, dropout=0.3)
     x = random_tensor(2, 6, 3)
@@ -260,3 +306,73 @@ def test_refuses_what_does_not_fit() -> None:
     with pytest.raises(ConfigError) as config_error:
         LSTM(3, 4, dropout=1.5)
     assert str(config_error.value) == "lstm: dropout is 1.5, expected a number from 0 up to, not including, 1."
+
+
+def test_says_what_runs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ENSUE_LSTM", raising=False)
+    monkeypatch.setattr(native_call, "ABSENCE", "")
+    lstm = LSTM(3, 4)
+    assert lstm.back_end == "native"
+    assert lstm.double().back_end == "native"
+    assert lstm.bfloat16().back_end == "torch"
+    assert LSTM(3, 4).to("meta").back_end == "torch"
+    assert LSTM(3, 4, layer_norm=True).back_end == "loop"
+    with torch.autocast("cpu"):
+        assert LSTM(3, 4).back_end == "torch"
+    monkeypatch.setattr(native_call, "ABSENCE", "No module named 'ensue._native'")
+    assert LSTM(3, 4).back_end == "torch"
+
+
+def test_a_back_end_can_be_forced(monkeypatch: pytest.MonkeyPatch) -> None:
+    for forced, with_norm in [("native", "loop"), ("torch", "loop"), ("reference", "reference")]:
+        monkeypatch.setenv("ENSUE_LSTM", forced)
+        monkeypatch.setattr(native_call, "ABSENCE", "")
+        assert LSTM(3, 4).back_end == forced
+        assert LSTM(3, 4, layer_norm=True).back_end == with_norm
+    monkeypatch.setenv("ENSUE_LSTM", "cudnn")
+    with pytest.raises(UsageError) as error:
+        LSTM(3, 4)
+    assert str(error.value) == (
+        "ENSUE_LSTM is 'cudnn', expected native, torch or reference: unset it or give one of these."
+    )
+
+
+def test_says_why_the_native_core_cannot_be_forced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENSUE_LSTM", "native")
+    rest = ": unset it, or set it to torch or reference."
+
+    def refusal(lstm: LSTM) -> str:
+        with pytest.raises(UsageError) as error:
+            lstm(torch.zeros(2, 5, 3, dtype=lstm.weight_ih_l0.dtype))
+        return str(error.value)
+
+    lstm = LSTM(3, 4)
+    assert refusal(LSTM(3, 4).to(torch.float16)) == "ENSUE_LSTM is native, but the weights are float16" + rest
+    assert refusal(LSTM(3, 4).to("meta")) == "ENSUE_LSTM is native, but the weights are on meta" + rest
+    with torch.autocast("cpu"):
+        assert refusal(lstm) == "ENSUE_LSTM is native, but autocast is on" + rest
+    monkeypatch.setattr(native_call, "ABSENCE", "No module named 'ensue._native'")
+    assert refusal(lstm) == (
+        "ENSUE_LSTM is native, but the native core is not there (No module named 'ensue._native')" + rest
+    )
+
+
+def test_transforms_of_functions_run_in_the_frameworks_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ENSUE_LSTM", raising=False)
+    lstm, x = make(3, 4), random_tensor(2, 5, 3)
+    parameters = {name: each.detach() for name, each in lstm.named_parameters()}
+
+    def total(parameters: dict[str, Tensor]) -> Tensor:
+        return torch.func.functional_call(lstm, parameters, (x,))[0].square().sum()
+
+    gradients = torch.func.grad(total)(parameters)
+    lstm(x)[0].square().sum().backward()
+    for name, each in lstm.named_parameters():
+        torch.testing.assert_close(each.grad, gradients[name], rtol=0, atol=1e-11)
+
+
+@pytest.mark.parametrize("forced", ["torch", "reference"])
+def test_other_back_ends_have_second_derivatives(forced: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENSUE_LSTM", forced)
+    lstm = make(2, 3)
+    assert torch.autograd.gradgradcheck(lambda x: lstm(x)[0], [random_tensor(2, 3, 2).requires_grad_()])

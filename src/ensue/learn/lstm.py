@@ -20,7 +20,7 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_
 
 from ensue import network
 from ensue.errors import UsageError
-from ensue.learn import native_op, normalised, reference
+from ensue.learn import native_call, native_op, normalised, reference
 from ensue.learn.normalised import inside
 from ensue.learn.reference import CellWeights, LSTMState
 
@@ -105,16 +105,16 @@ class LSTM(nn.Module):
 
     def _obstacle(self) -> str:
         """Why the native core cannot run this module; empty where it can."""
-        weight: Tensor = self.weight_ih_l0
+        weight: Tensor = self.weight_ih_l0  # type: ignore[assignment]
         if weight.device.type != "cpu":
             return f"the weights are on {weight.device}"
-        if weight.dtype not in native_op.TABLES:
+        if weight.dtype not in native_call.TABLES:
             return f"the weights are {str(weight.dtype).removeprefix('torch.')}"
         if torch.is_autocast_enabled("cpu"):
             return "autocast is on"
         if _are_functorch_transforms_active():
             return "a transform of torch.func is being taken"
-        return native_op.ABSENCE and f"the native core is not there ({native_op.ABSENCE})"
+        return native_call.ABSENCE and f"the native core is not there ({native_call.ABSENCE})"
 
     def reset_parameters(self) -> None:
         """Draw fresh weights from PyTorch's global generator."""
@@ -181,7 +181,8 @@ class LSTM(nn.Module):
         self, back_end: str, x: Tensor, state: LSTMState | None, lengths: Tensor | None
     ) -> tuple[Tensor, LSTMState]:
         """A direction of a layer at a time."""
-        unroll, ends = UNROLLS[back_end], []
+        unroll = UNROLLS[back_end]
+        ends: list[LSTMState] = []
 
         def run(layer: int, values: Tensor) -> Tensor:
             outputs = []
