@@ -1,4 +1,5 @@
-/* The LSTM: each of its layers, in one direction or both, is a layer of the network; the equations are in learn/reference.py. */
+/* The LSTM: each of its layers, in one direction or both, is a layer of the network; the equations are in
+ * learn/reference.py. */
 #include "layers.h"
 
 #include <algorithm>
@@ -37,17 +38,15 @@ class Fused : public OneOfStack {
 
   size_t scratch_bytes(int64_t batch, int64_t time) const override {
     const ensue_lstm_call call = call_of(batch, time);
-    const size_t whole = kernels_->lstm_workspace_bytes(&call);
-    return batch == 1 && time == 1 ? std::max(whole, kernels_->lstm_step_bytes(input_size, at_.hidden)) : whole;
+    size_t bytes = kernels_->lstm_workspace_bytes(&call);
+    if (batch == 1 && time == 1) bytes = std::max(bytes, kernels_->lstm_step_bytes(input_size, at_.hidden));
+    return __builtin_add_overflow(align_up(bytes), aside_bytes(batch), &bytes) ? kTooLarge : bytes;
   }
 
   int forward(const In &x, const Out &y, const Passage &passage) const noexcept override {
     int status = ENSUE_OK;
     for (int64_t direction = 0; direction < at_.directions; ++direction)
-      if (passage.lengths == nullptr)
-        status |= run(x, y, passage, direction, 0, passage.batch);
-      else
-        status |= run_begun(x, y, passage, direction);
+      status |= passage.lengths == nullptr ? run(x, y, passage, direction, nullptr) : run_padded(x, y, passage, direction);
     skip(x, y, passage);
     return status;
   }
@@ -77,37 +76,47 @@ class Fused : public OneOfStack {
     return call;
   }
 
-  /* Rows `first` to `first + rows`, which all have steps in this piece. */
-  int run(const In &x, const Out &y, const Passage &passage, int64_t direction, int64_t first, int64_t rows) const {
-    ensue_lstm_call call = call_of(rows, passage.time);
-    call.weights = packed_[direction].get();
+  /* Of each row its length and its state, which run_padded sets aside: they stand before the kernel's workspace. */
+  size_t aside_bytes(int64_t rows) const {
+    return align_up(static_cast<size_t>(rows) * (sizeof(int64_t) + 2 * static_cast<size_t>(at_.hidden) * sizeof(float)));
+  }
+
+  int run(const In &x, const Out &y, const Passage &passage, int64_t direction, const int64_t *lengths) const {
+    ensue_lstm_call call = call_of(passage.batch, passage.time);
+    call.weights = packed_[static_cast<size_t>(direction)].get();
     call.reverse = direction == 1;
-    call.x = x.at(first, 0);
+    call.x = x.data;
     call.x_batch_stride = x.batch_stride;
     call.x_time_stride = x.time_stride;
-    call.y = y.at(first, 0) + direction * at_.hidden;
+    call.y = y.data + direction * at_.hidden;
     call.y_batch_stride = y.batch_stride;
     call.y_time_stride = y.time_stride;
-    call.h = passage.state(at_.state, at_.place + direction, at_.hidden) + first * at_.hidden;
-    call.c = passage.state(at_.state + 1, at_.place + direction, at_.hidden) + first * at_.hidden;
-    call.lengths = passage.lengths == nullptr ? nullptr : passage.lengths + first;
-    call.workspace = passage.scratch;
+    call.h = passage.state(at_.state, at_.place + direction, at_.hidden);
+    call.c = passage.state(at_.state + 1, at_.place + direction, at_.hidden);
+    call.lengths = lengths;
+    call.workspace = passage.scratch + aside_bytes(passage.batch);
     return kernels_->lstm_forward(&call);
   }
 
-  /* The kernel takes no row without a step: rows that ended in an earlier piece are passed over. */
-  int run_begun(const In &x, const Out &y, const Passage &passage, int64_t direction) const {
-    int status = ENSUE_OK;
-    for (int64_t first = 0, after; first < passage.batch; first = after) {
-      const bool begun = passage.lengths[first] > 0;
-      for (after = first + 1; after < passage.batch && (passage.lengths[after] > 0) == begun; ++after) {}
-      if (begun) {
-        status |= run(x, y, passage, direction, first, after - first);
-        continue;
-      }
-      for (int64_t t = 0; t < passage.time; ++t)
-        for (int64_t b = first; b < after; ++b)
-          std::fill_n(y.at(b, t) + direction * at_.hidden, at_.hidden, 0.0f);
+  /* The kernel takes no row without a step: those that ended in an earlier piece make one, and are set back. */
+  int run_padded(const In &x, const Out &y, const Passage &passage, int64_t direction) const {
+    const int64_t hidden = at_.hidden;
+    float *h = passage.state(at_.state, at_.place + direction, hidden);
+    float *c = passage.state(at_.state + 1, at_.place + direction, hidden);
+    auto *lengths = reinterpret_cast<int64_t *>(passage.scratch);
+    float *aside = reinterpret_cast<float *>(lengths + passage.batch);
+    for (int64_t b = 0; b < passage.batch; ++b) {
+      lengths[b] = std::max<int64_t>(passage.lengths[b], 1);
+      if (passage.lengths[b] > 0) continue;
+      std::copy_n(h + b * hidden, hidden, aside + 2 * b * hidden);
+      std::copy_n(c + b * hidden, hidden, aside + (2 * b + 1) * hidden);
+    }
+    const int status = run(x, y, passage, direction, lengths);
+    for (int64_t b = 0; b < passage.batch; ++b) {
+      if (passage.lengths[b] > 0) continue;
+      std::copy_n(aside + 2 * b * hidden, hidden, h + b * hidden);
+      std::copy_n(aside + (2 * b + 1) * hidden, hidden, c + b * hidden);
+      std::fill_n(y.at(b, 0) + direction * hidden, hidden, 0.0f);
     }
     return status;
   }

@@ -12,7 +12,7 @@
 namespace ensue {
 namespace {
 
-constexpr int64_t kPiece = 1 << 18;     /* numbers worked on at once: about a processor's second cache */
+constexpr int64_t kPiece = 1 << 17;     /* numbers worked on at once: half a megabyte, which stays in a second cache */
 constexpr int64_t kSpan = 16;           /* steps that a tile should have room for: fewer, and calls begin to cost */
 constexpr int64_t kMostRows = 384;      /* in a tile: more do not make products any faster */
 constexpr int64_t kWorthwhile = 500000; /* products that a second thread should have to do */
@@ -62,20 +62,18 @@ Network::Plan Network::plan(int64_t batch, int64_t time) const noexcept {
   const int64_t span = causal ? std::min(time, std::max(kSpan, stride_)) : time;
   const double a_row = static_cast<double>(held_per_row_) + static_cast<double>(held_per_step_) * static_cast<double>(span);
   const auto rows = static_cast<int64_t>(static_cast<double>(kPiece) / a_row);
-  plan.rows = std::max<int64_t>(1, std::min({rows, batch, kMostRows}));
+  const int64_t most = std::max<int64_t>(1, std::min({rows, batch, kMostRows}));
+  plan.tiles = (batch + most - 1) / most;
+  plan.rows = (batch + plan.tiles - 1) / plan.tiles;
   plan.steps = time;
   if (causal) {
     const int64_t room = kPiece / plan.rows - held_per_row_, steps = std::max(kSpan, room / held_per_step_);
     plan.steps = std::min(time, std::max(stride_, steps / stride_ * stride_));
   }
   int64_t sizes[kMostBuffers] = {}, steps = plan.steps;
-  size_t scratch = 0;
   bool fits = !__builtin_mul_overflow(steps, input_size, &sizes[kInput]);
   for (const Op &op : ops_) {
-    if (op.layer != nullptr) {
-      scratch = std::max(scratch, op.layer->scratch_bytes(plan.rows, steps));
-      steps = op.layer->pools() ? 1 : steps / op.layer->stride();
-    }
+    if (op.layer != nullptr) steps = op.layer->pools() ? 1 : steps / op.layer->stride();
     int64_t numbers;
     fits = fits && !__builtin_mul_overflow(steps, op.size, &numbers);
     if (fits) sizes[op.out] = std::max(sizes[op.out], numbers);
@@ -88,9 +86,24 @@ Network::Plan Network::plan(int64_t batch, int64_t time) const noexcept {
   plan.lengths = place;
   place = after(place, plan.rows, 2); /* of eight bytes each */
   plan.scratch = place;
-  if (place != kTooLarge && __builtin_add_overflow(place, align_up(scratch), &place)) place = kTooLarge;
+  if (place != kTooLarge && __builtin_add_overflow(place, align_up(scratch_bytes(plan, time)), &place)) place = kTooLarge;
   plan.bytes = place;
   return plan;
+}
+
+/* Fewer rows or steps may want more: all the sizes that a piece can have are asked for. */
+size_t Network::scratch_bytes(const Plan &plan, int64_t time) const noexcept {
+  size_t bytes = 0;
+  for (const int64_t rows : {plan.rows, plan.rows - 1})
+    for (int64_t steps : {plan.steps, time % plan.steps}) {
+      if (rows == 0 || steps == 0) continue;
+      for (const Op &op : ops_) {
+        if (op.layer == nullptr) continue;
+        bytes = std::max(bytes, op.layer->scratch_bytes(rows, steps));
+        steps = op.layer->pools() ? 1 : steps / op.layer->stride();
+      }
+    }
+  return bytes;
 }
 
 size_t Network::workspace_bytes(int64_t batch, int64_t time, bool, int threads) const noexcept {
@@ -132,8 +145,10 @@ int Network::forward(const float *x, const float *anchors_, float *const *states
 }
 
 int Network::run_rows(const Call &call, int64_t first, int64_t after_last, char *workspace) const noexcept {
-  for (int64_t row = first; row < after_last; row += call.plan->rows) {
-    const int64_t rows = std::min(call.plan->rows, after_last - row);
+  const int64_t tiles = call.plan->tiles, all = after_last - first;
+  for (int64_t tile = 0; tile < tiles; ++tile) { /* of plan.rows rows, or one fewer */
+    const int64_t row = first + all * tile / tiles, rows = first + all * (tile + 1) / tiles - row;
+    if (rows == 0) continue;
     for (int64_t step = 0; step < call.time; step += call.plan->steps) {
       const int status = run_piece(call, row, rows, step, workspace);
       if (status != ENSUE_OK) return status;
@@ -156,7 +171,8 @@ bool cut(const int64_t *lengths, int64_t rows, int64_t step, int64_t steps, int6
 }
 
 void copy(const Passage &passage, const In &from, const Out &to, int64_t size) {
-  over_each(passage, from, to, [size](const float *x, float *y) { std::memcpy(y, x, static_cast<size_t>(size) * sizeof(float)); });
+  const size_t bytes = static_cast<size_t>(size) * sizeof(float);
+  over_each(passage, from, to, [bytes](const float *x, float *y) { std::memcpy(y, x, bytes); });
 }
 
 /* What lies beyond the lengths becomes zero. */
@@ -223,7 +239,8 @@ int Network::run_step(const Call &call, char *workspace) const noexcept {
   const Passage passage = {1, 1, nullptr, call.states, 1, 0, {call.anchors, anchors, anchors}, workspace + step_->scratch};
   for (size_t each = 0; each < call.ops; ++each) {
     const Op &op = ops_[each];
-    float *out = op.out == kOutput && call.y != nullptr ? call.y : reinterpret_cast<float *>(workspace + step_->buffers[op.out]);
+    float *own = reinterpret_cast<float *>(workspace + step_->buffers[op.out]);
+    float *out = op.out == kOutput && call.y != nullptr ? call.y : own;
     if (op.layer != nullptr) {
       values[op.out] = op.layer->step(values[op.in], out, passage, status);
       if (status != ENSUE_OK) return status;

@@ -91,6 +91,7 @@ class Network {
   size_t count(bool outputs) const;
   int parts(int64_t batch, int64_t time, int threads) const noexcept;
   Plan plan(int64_t batch, int64_t time) const noexcept;
+  size_t scratch_bytes(const Plan &plan, int64_t time) const noexcept;
   int run_rows(const Call &call, int64_t first, int64_t after, char *workspace) const noexcept;
   int run_piece(const Call &call, int64_t row, int64_t rows, int64_t step, char *workspace) const noexcept;
   int run_step(const Call &call, char *workspace) const noexcept;

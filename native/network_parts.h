@@ -18,9 +18,10 @@ struct Network::Op {
   int64_t size; /* of what comes out */
 };
 
-/* Where everything of a piece of `rows` and `steps` stands in the workspace. */
+/* A batch is cut into so many tiles, of `rows` rows or one fewer, and a sequence into spans of `steps`, the last one shorter;
+ * and where everything of a piece stands in the workspace. */
 struct Network::Plan {
-  int64_t rows, steps;
+  int64_t tiles, rows, steps;
   size_t buffers[kMostBuffers], lengths, scratch, bytes;
 };
 

@@ -59,6 +59,7 @@ CAUSAL = Network(
         LSTM(40, 33, 2),
     )
 )
+ALONE = Network((LSTM(64, 64, 2),))
 EVERY_KIND = Network(
     (
         EmbedColumns(4, ((2, 5, 3), (0, 2, 1))),
@@ -97,8 +98,10 @@ def state_of(network: Network, batch: int) -> list[NDArray[Any]]:
     return [generator.normal(size=shape) for shape in network.state_shapes(batch)]
 
 
-@pytest.mark.parametrize("network", [FORECASTER, CLASSIFIER, CAUSAL], ids=["forecaster", "classifier", "causal"])
-@pytest.mark.parametrize(("batch", "time"), [(1, 5000), (700, 6), (90, 60), (2000, 2)])
+@pytest.mark.parametrize(
+    "network", [FORECASTER, CLASSIFIER, CAUSAL, ALONE], ids=["forecaster", "classifier", "causal", "alone"]
+)
+@pytest.mark.parametrize(("batch", "time"), [(1, 5000), (389, 4), (700, 6), (90, 60), (2000, 2)])
 @pytest.mark.parametrize("ragged", [False, True])
 def test_pieces_of_a_large_call_are_the_whole(network: Network, batch: int, time: int, ragged: bool) -> None:
     """A batch is cut into tiles of rows, and a causal network's sequence into spans of steps; NumPy does neither."""
