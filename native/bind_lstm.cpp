@@ -11,6 +11,7 @@
 #include <cstring>
 #include <string>
 #include <tuple>
+#include <type_traits>
 
 namespace nb = nanobind;
 using ensue::Buffer;
@@ -44,6 +45,7 @@ struct alignas(ENSUE_ALIGNMENT) Mark {
   char kernels[16];
   int64_t input_size, hidden_size, batch, time;
   int32_t threads, reverse;
+  int64_t unused; /* no byte is left to chance: marks are compared as bytes */
 
   static Mark of(const ensue_kernels &table, const ensue_lstm_call &call) {
     Mark mark = {};
@@ -57,6 +59,8 @@ struct alignas(ENSUE_ALIGNMENT) Mark {
     return mark;
   }
 };
+
+static_assert(std::has_unique_object_representations_v<Mark>);
 
 /* It was divided among threads as it was filled, and is read the same way. */
 int32_t threads_of(uintptr_t reserve, size_t bytes) {

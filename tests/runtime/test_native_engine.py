@@ -396,3 +396,21 @@ def test_lengths_are_refused_as_numpy_refuses_them(lengths: Any) -> None:
             engine.forward(x, lengths=lengths)
         said.append(str(error.value))
     assert said[0] == said[1]
+
+
+def test_a_copy_keeps_its_instruction_set() -> None:
+    network = Network((Linear(2, 3),))
+    for isa in native.isa_names():
+        engine = NativeEngine(network, weights_of(network), isa=isa, weights_as="bf16", threads=2)
+        again = pickle.loads(pickle.dumps(engine))
+        assert (again.isa, again.weights_as, again.threads) == (isa, "bf16", 2)
+
+
+def test_the_native_core_is_not_forced_on_float64(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENSUE_EXECUTOR", "native")
+    network = Network((Linear(2, 3),))
+    with pytest.raises(UsageError) as error:
+        Engine(network, weights_of(network), np.float64)
+    assert str(error.value) == (
+        "ENSUE_EXECUTOR is 'native', but it computes in float32, not float64: leave the variable unset."
+    )

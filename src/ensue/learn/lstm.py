@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd import forward_ad
 from torch._C import _are_functorch_transforms_active
 from torch.nn.functional import dropout
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
@@ -112,8 +113,10 @@ class LSTM(nn.Module):
             return f"the weights are {str(weight.dtype).removeprefix('torch.')}"
         if torch.is_autocast_enabled("cpu"):
             return "autocast is on"
-        if _are_functorch_transforms_active():
+        if not torch.compiler.is_compiling() and _are_functorch_transforms_active():
             return "a transform of torch.func is being taken"
+        if not torch.compiler.is_compiling() and getattr(forward_ad, "_current_level", -1) >= 0:
+            return "a forward-mode derivative is being taken"
         return native_call.ABSENCE and f"the native core is not there ({native_call.ABSENCE})"
 
     def reset_parameters(self) -> None:

@@ -67,7 +67,11 @@ def Engine(
     from ensue.runtime.native_engine import NativeEngine, check_storage
     from ensue.runtime.numpy_engine import NumPyEngine
 
-    absence = _absence() if np.dtype(dtype) == np.float32 else f"it computes in float32, not {np.dtype(dtype)}"
+    absence = _absence()
+    if absence is None and np.dtype(dtype) != np.float32:
+        absence = f"it computes in float32, not {np.dtype(dtype)}"
+        if os.environ.get("ENSUE_EXECUTOR") == "native":
+            raise UsageError(f"ENSUE_EXECUTOR is 'native', but {absence}: leave the variable unset.")
     if absence is None:
         return NativeEngine(description, weights, weights_as=weights_as, threads=threads)
     check_storage(weights_as)

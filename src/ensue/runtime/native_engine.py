@@ -123,7 +123,7 @@ class NativeEngine:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """A copy, in this process or another, is built anew from the weights."""
-        return _rebuilt, (self.network, self._weights, self.weights_as, self.threads)
+        return _rebuilt, (self.network, self._weights, self.isa, self.weights_as, self.threads)
 
 
 def check_storage(weights_as: str) -> None:
@@ -193,5 +193,10 @@ def _whole(lengths: Array | None) -> Array | None:
     return np.ascontiguousarray(lengths, np.int64)
 
 
-def _rebuilt(description: network.Network, weights: Mapping[str, Array], weights_as: str, threads: int) -> NativeEngine:
-    return NativeEngine(description, weights, weights_as=weights_as, threads=threads)
+def _rebuilt(
+    description: network.Network, weights: Mapping[str, Array], isa: str, weights_as: str, threads: int
+) -> NativeEngine:
+    from ensue import _native
+
+    here = isa if isa in _native.isa_names() else None  # another machine may have others
+    return NativeEngine(description, weights, isa=here, weights_as=weights_as, threads=threads)
