@@ -11,6 +11,7 @@ import numpy as np
 from ensue import baselines
 from ensue.config import QUANTILES
 from ensue.data.panel import Panel
+from ensue.data.roles import never_negative
 from ensue.data.rows import show_time
 from ensue.data.seasons import find_seasons
 from ensue.errors import DataError, UsageError
@@ -67,8 +68,7 @@ def _before(panel: Panel, rows: int, look_for_seasons: bool) -> Panel:
     """The panel as it was, and what could be said of its target then: its sign, and seasons found in the numbers."""
     past = panel.cut(rows)
     known = past.y[np.isfinite(past.y)]
-    nonnegative = bool(known.size and known.min() >= 0 and known.max() > known.min())
-    schema = replace(past.schema, nonnegative=nonnegative)
+    schema = replace(past.schema, nonnegative=never_negative(known))
     if look_for_seasons and not schema.frequency.has_stamps:
         ends = past.offsets[:-1] + past.history
         series = [past.y[first:end] for first, end in zip(past.offsets, ends, strict=False)]

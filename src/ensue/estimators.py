@@ -345,7 +345,7 @@ def load(path: str | Path, *, weights: str = "float32") -> Forecaster:
     core to keep weights in fewer bits.
     """
     from ensue.model_file import load_model
-    from ensue.runtime.engine import Engine
+    from ensue.runtime.engine import Engine, slower
     from ensue.runtime.predictor import Predictor
     from ensue.tasks.forecaster_file import restore
 
@@ -358,13 +358,13 @@ def load(path: str | Path, *, weights: str = "float32") -> Forecaster:
     forecaster._weights = parts.weights
     forecaster._predictor = Predictor(parts.task, tuple(Engine(network, each) for each in parts.weights))
     forecaster._recent, forecaster._ends, forecaster.report_ = parts.recent, parts.ends, parts.report
-    forecaster.findings_, forecaster._sample = (), None
+    forecaster.findings_, forecaster._sample = slower(), None
     if weights != "float32":
         from ensue.runtime.fewer_bits import in_fewer_bits, measure
 
         full = forecaster._predictor
         forecaster._predictor = in_fewer_bits(full, parts.weights, weights)
-        forecaster.findings_ = (measure(full, forecaster._predictor, parts.recent, weights).sentence(),)
+        forecaster.findings_ += (measure(full, forecaster._predictor, parts.recent, weights).sentence(),)
     return forecaster
 
 

@@ -68,10 +68,8 @@ def test_series_too_short_to_measure_are_said(model: Path) -> None:
 def test_what_cannot_be_kept_so_is_refused(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UsageError) as error:
         ensue.load(model, weights="int4")
-    assert str(error.value) == "weights_as is 'int4', expected 'float32', 'bf16' or 'int8'."
+    assert str(error.value) == "Weights cannot be kept as 'int4', expected 'float32', 'bf16' or 'int8'."
     monkeypatch.setenv("ENSUE_EXECUTOR", "numpy")
     with pytest.raises(UsageError) as error:
         ensue.load(model, weights="bf16")
-    assert str(error.value) == (
-        "weights_as is 'bf16', which only the native core has, and ENSUE_EXECUTOR asks for NumPy."
-    )
+    assert str(error.value) == ("Weights are kept as bf16 by the native core alone, and ENSUE_EXECUTOR asks for NumPy.")

@@ -238,9 +238,7 @@ def test_the_native_core_is_chosen_where_it_is_built(monkeypatch: pytest.MonkeyP
     assert executor() == f"NumPy {np.__version__}: ENSUE_EXECUTOR asks for NumPy"
     with pytest.raises(UsageError) as error:
         Engine(CAUSAL, weights, weights_as="bf16")
-    assert str(error.value) == (
-        "weights_as is 'bf16', which only the native core has, and ENSUE_EXECUTOR asks for NumPy."
-    )
+    assert str(error.value) == ("Weights are kept as bf16 by the native core alone, and ENSUE_EXECUTOR asks for NumPy.")
 
 
 def test_numpy_is_chosen_where_the_native_core_is_not_built(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -259,7 +257,7 @@ def test_numpy_is_chosen_where_the_native_core_is_not_built(monkeypatch: pytest.
 def test_options_that_cannot_be_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     weights = weights_of(CAUSAL)
     for options, said in (
-        ({"weights_as": "bfloat16"}, "weights_as is 'bfloat16', expected 'float32', 'bf16' or 'int8'."),
+        ({"weights_as": "bfloat16"}, "Weights cannot be kept as 'bfloat16', expected 'float32', 'bf16' or 'int8'."),
         ({"threads": 0}, "threads is 0, expected a whole number from 1 to 1024."),
     ):
         with pytest.raises(UsageError) as error:

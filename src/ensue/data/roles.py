@@ -179,11 +179,24 @@ def _describe(frame: pl.DataFrame, schema: Schema, options: DataOptions) -> tupl
         frequency=frequency,
         seasons=seasons,
         time_zone=clock.time_zone if clock else None,
-        nonnegative=bool(len(known) and known.min() >= 0 and known.max() > known.min()),
+        nonnegative=never_negative(known),
         integer=bool(len(known) and (known == np.floor(known)).all()),
     )
     said = [_time_finding(schema, rows), *([clock.finding] if clock and clock.finding else [])]
     return schema, [*said, *_id_finding(schema, rows), _target_finding(schema, known), reason]
+
+
+def never_negative(known: NDArray[np.float64]) -> bool:
+    """Whether a quantity has its floor at zero: it never fell below, and stood there, or is counted, or rises to many times
+    its usual size. That a spring's temperatures were all above zero says nothing of winter.
+
+    >>> [never_negative(np.array(y)) for y in ([0.0, 3.5, 2.5], [4.5, 9.0, 7.0], [4.0, 9.0, 7.0], [-1.0, 0.0, 3.0])]
+    [True, False, True, False]
+    """
+    if not len(known) or known.min() < 0 or known.max() == known.min():
+        return False
+    counted = (known == np.floor(known)).all()
+    return bool(known.min() == 0 or counted or known.max() > 10 * np.median(known))
 
 
 def _time_finding(schema: Schema, rows: Rows) -> str:

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from ensue.errors import UsageError, nearest
 from ensue.network import Network
 
-__all__ = ["Engine", "Executor", "executor"]
+__all__ = ["Engine", "Executor", "executor", "slower"]
 
 Array = NDArray[Any]
 
@@ -76,7 +76,7 @@ def Engine(
         return NativeEngine(description, weights, weights_as=weights_as, threads=threads)
     check_storage(weights_as)
     if weights_as != "float32":
-        raise UsageError(f"weights_as is '{weights_as}', which only the native core has, and {absence}.")
+        raise UsageError(f"Weights are kept as {weights_as} by the native core alone, and {absence}.")
     return NumPyEngine(description, weights, dtype)
 
 
@@ -99,6 +99,18 @@ def executor() -> str:
     except ValueError as unknown:
         return f"none: {unknown}"
     return f"native core, {chosen} (ENSUE_ISA chooses; here: {', '.join(native.isa_names())})"
+
+
+def slower() -> tuple[str, ...]:
+    """A sentence where predictions run on NumPy though nobody asked for that; nothing otherwise.
+
+    >>> slower() == () or slower()[0].startswith("Runs on NumPy, ")
+    True
+    """
+    if os.environ.get("ENSUE_EXECUTOR"):
+        return ()
+    absence = _absence()
+    return () if absence is None else (f"Runs on NumPy, several times slower: {absence}.",)
 
 
 def _absence() -> str | None:

@@ -129,7 +129,7 @@ class NativeEngine:
 def check_storage(weights_as: str) -> None:
     """Raise `UsageError` unless weights can be kept so."""
     if weights_as not in STORAGES:
-        raise UsageError(f"weights_as is {weights_as!r}, expected 'float32', 'bf16' or 'int8'.")
+        raise UsageError(f"Weights cannot be kept as {weights_as!r}, expected 'float32', 'bf16' or 'int8'.")
 
 
 def program(description: network.Network) -> list[Instruction]:

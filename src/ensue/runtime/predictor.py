@@ -239,6 +239,11 @@ def warnings_of(task: ForecastingTask, panel: Panel, horizon: int) -> tuple[str,
             f"{horizon} steps are asked of a model trained for {task.horizon}: "
             f"its bands are calibrated up to step {task.horizon} only."
         )
+    if task.schema.nonnegative and (panel.y < 0).any():
+        said.append(
+            "There are values below zero, and the model was trained on a target that never was: it forecasts none. "
+            "Train on a table that holds some."
+        )
     known = np.add.reduceat(np.isfinite(panel.y), panel.offsets[:-1], dtype=np.int64)
     few = [name for name, count in zip(panel.ids, known, strict=True) if count < FEW]
     if few:
