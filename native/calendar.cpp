@@ -46,7 +46,7 @@ int64_t weekday(int64_t day) { return floor_modulo(day + 3, 7); }
 /* A weekend is rolled forward to its Monday before steps are counted. */
 int64_t advance_business_days(int64_t stamp, int64_t steps) {
   int64_t day = day_of(stamp);
-  const int64_t clock = stamp - day * kDay;
+  const int64_t clock = floor_modulo(stamp, kDay);
   if (weekday(day) > 4) day += 7 - weekday(day);
   const int64_t place = weekday(day);
   const int64_t moved = plus(day - place, plus(times(7, (place + steps) / 5), (place + steps) % 5));
@@ -54,7 +54,7 @@ int64_t advance_business_days(int64_t stamp, int64_t steps) {
 }
 
 int64_t advance_months(int64_t stamp, int64_t months, int64_t anchor) {
-  const int64_t day = day_of(stamp), clock = stamp - day * kDay, month = month_of(day);
+  const int64_t day = day_of(stamp), clock = floor_modulo(stamp, kDay), month = month_of(day);
   int64_t wanted = anchor;
   if (wanted == 0) wanted = day + 1 == first_of(month + 1) ? kEndOfMonth : day - first_of(month) + 1;
   // Beyond this month no stamp can be written, and days would overflow.

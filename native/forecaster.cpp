@@ -58,13 +58,11 @@ void Forecaster::start(double *record, const double *fixed) const noexcept {
 }
 
 bool Forecaster::valid(const double *record) const noexcept {
+  constexpr double most = 9e15; /* as stream_state has it: more than any stream reads, and few enough to be counted */
   const Clock &at = clock(record);
   const double steps = record[kMemory];
-  return at.steps >= 0 && (at.known == 0 || at.known == 1) && steps >= 0 && steps < 9e15 && steps == std::floor(steps);
-}
-
-double Forecaster::known(const double *record) const noexcept {
-  return reinterpret_cast<const SeriesMemory *>(record + kMemory)->count;
+  if (at.steps < 0 || at.steps >= static_cast<int64_t>(most) || at.known < 0 || at.known > 1) return false;
+  return steps >= 0 && steps < most && steps == std::floor(steps);
 }
 
 void Forecaster::set_tables(CalendarTables tables) {

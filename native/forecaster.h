@@ -123,8 +123,6 @@ class Forecaster {
   /* Whether a record from outside can be read without harm. */
   bool valid(const double *record) const noexcept;
   static const Clock &clock(const double *record) { return *reinterpret_cast<const Clock *>(record); }
-  /* Values seen so far. */
-  double known(const double *record) const noexcept;
 
   /* Later tables replace earlier ones; calls that run go on with those they began with. */
   void set_tables(CalendarTables tables);

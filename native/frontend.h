@@ -23,9 +23,11 @@ struct Smoothed {
   double total, weight;
 
   double mean() const { return weight > 0 ? total / weight : total; }
+  /* So small a weight, after thousands of steps without a value, is none: below it there are no digits left to divide. */
   void fade(double decay) {
     total *= decay;
     weight *= decay;
+    if (weight < 1e-300) total = weight = 0;
   }
   void add(double value) {
     total += value;

@@ -1,4 +1,5 @@
 /* A whole forecaster a step at a time: blocks, groups, threads and records say the same as one step after the other. */
+#include "allocations.h"
 #include "check.h"
 #include "streams.h"
 
@@ -113,6 +114,28 @@ TEST("a block is its steps, and looking ahead leaves a stream where it is") {
   }
   CHECK(!steps.step(INFINITY, said.data()), "infinity");
   expect_same(look_ahead(steps, 70).data(), look_ahead(whole, 70).data(), 70 * kLevels, "ahead");
+}
+
+TEST("a step allocates nothing, nor does looking as far ahead as before, and both leave the processor's mode alone") {
+  const Small small;
+  Streams stream(*small.forecaster, 1, nullptr);
+  const std::vector<double> values = values_of(60, 6);
+  read(stream, values.data(), 60, 1, 0);
+  std::vector<double> said(24 * kLevels);
+  look_ahead(stream, 24);
+  Block block = stream.block(nullptr, 1);
+  block.time = 24, block.quantiles = said.data();
+  const long before = allocations();
+  const unsigned mode = processor_mode();
+  int64_t low, high;
+  bool right = true;
+  for (const double value : values) {
+    right = right && stream.step(value, said.data());
+    right = right && stream.read(block, 1, low, high) == READ_OK;
+  }
+  CHECK(right, "reading");
+  CHECK(allocations() == before, allocations() - before, " allocations");
+  CHECK(processor_mode() == mode, "mode ", processor_mode());
 }
 
 TEST("streams in groups and threads are streams alone") {

@@ -552,3 +552,20 @@ def test_threads_that_share_a_stream_take_turns() -> None:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda value: stream.update(float(value)), range(800)))
     assert stream.steps == 800 and np.isfinite(stream.forecast(3)).all()
+
+
+def test_after_thousands_of_missing_steps_all_ways_still_say_the_same(make_predictor: Maker) -> None:
+    random = np.random.default_rng(0)
+    before, after, gap = 100 + random.normal(size=100), 100 + random.normal(size=8), np.full(5000, np.nan)
+    stream, whole = (ForecastStream(make_predictor(PLAIN)) for _ in range(2))
+    stream.update(before)
+    if stream._predictor.native is None:
+        for missing in np.split(gap, 10):
+            stream.update(missing)
+    else:
+        for missing in gap.tolist():
+            stream.update(missing)
+    said = whole.update(np.concatenate([before, gap, after]))[-8:]
+    np.testing.assert_allclose(np.vstack([stream.update(value) for value in after]), said, rtol=1e-5)
+    numpy = ForecastStream(predictor_of(NumPyEngine, PLAIN)).update(np.concatenate([before, gap, after]))[-8:]
+    np.testing.assert_allclose(said, numpy, rtol=1e-5)

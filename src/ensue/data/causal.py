@@ -27,6 +27,8 @@ _FAST_HALF_LIFE = 4.0
 """Steps after which the fast level has forgotten half."""
 _LEAST_SPREAD = 1e-20
 """Unit of a series of zeros; so small that data in farads or moles are no zeros."""
+_FAINT = 1e-300
+"""A weight so small, after thousands of steps without a value, is none: what lies below has no digits left to divide."""
 _ENOUGH = 3
 """Values seen before a spread means anything."""
 _FEATURES = 8
@@ -218,6 +220,8 @@ def smooth(values: Floats, weights: Floats, decay: float, start: Smoothed) -> tu
         piece = weights[:, begin:end]
         totals[:, begin + 1 : end + 1] = (values[:, begin:end] * piece) @ kernel + totals[:, begin, None] * fading
         sums[:, begin + 1 : end + 1] = piece @ kernel + sums[:, begin, None] * fading
+    faint = sums < _FAINT
+    totals[faint], sums[faint] = 0.0, 0.0
     weight = sums[:, :-1]
     mean = totals[:, :-1] / np.where(weight > 0, weight, 1.0)
     return mean, weight, Smoothed(totals[:, -1].copy(), sums[:, -1].copy())

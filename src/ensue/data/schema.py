@@ -53,13 +53,23 @@ class Schema:
 
     @classmethod
     def from_json(cls, saved: dict[str, Any]) -> Schema:
+        """The schema that `to_json` wrote. Raises `TypeError` where a name is no text, or a truth neither true nor false."""
         known = {field.name for field in fields(cls)}
         values = {name: value for name, value in saved.items() if name in known}
         for role in ("past", "future", "static"):
             values[role] = tuple(Covariate(each["name"], _optional(each["categories"])) for each in saved[role])
         values["frequency"] = Frequency.from_json(saved["frequency"])
         values["seasons"] = tuple(int(each) for each in saved["seasons"])
-        return cls(**values)
+        schema = cls(**values)
+        covariates = (*schema.past, *schema.future, *schema.static)
+        texts = [schema.target, *(each.name for each in covariates)]
+        texts += [name for each in covariates for name in each.categories or ()]
+        texts += [text for text in (schema.id, schema.time, schema.time_zone, schema.holidays) if text is not None]
+        if not all(isinstance(text, str) for text in texts):
+            raise TypeError("a name in its schema is no text")
+        if not all(isinstance(truth, bool) for truth in (schema.nonnegative, schema.integer, schema.wide)):
+            raise TypeError("its schema answers yes or no with something else")
+        return schema
 
 
 def _optional(categories: list[str] | None) -> tuple[str, ...] | None:

@@ -109,7 +109,8 @@ class Records:
     def can_be(self, records: Floats) -> bool:
         """Whether these can be records of such streams: what counts and points is checked, a number is a number."""
         clock, steps = records[:, :CAUSAL].view(np.int64), records[:, CAUSAL]
-        right = (clock[:, STEPS] >= 0) & ((clock[:, HAS_LAST] == 0) | (clock[:, HAS_LAST] == 1))
+        right = (clock[:, STEPS] >= 0) & (clock[:, STEPS] < _MOST_STEPS)
+        right &= (clock[:, HAS_LAST] == 0) | (clock[:, HAS_LAST] == 1)
         right &= (steps >= 0) & (steps < _MOST_STEPS) & (steps == np.floor(steps))
         if self._stamped:
             right &= (clock[:, LAST] >= FIRST_STAMP) & (clock[:, LAST] <= LAST_STAMP)
