@@ -78,7 +78,8 @@ class Studio:
         self.forecaster = StandInForecaster(data, train, self.report)
         return self.forecaster
 
-    def load(self, path: Path) -> StandInForecaster:
+    def load(self, path: Path, *, weights: str = "float32") -> StandInForecaster:
+        self.forecaster.findings_ = ()
         return self.forecaster
 
 
