@@ -16,16 +16,12 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 import ensue
 from ensue import cli
-from ensue.cli.streaming.clock import Clock
-from ensue.cli.streaming.source import Interrupts, Source
-from ensue.data.frequency import Frequency
-from ensue.data.schema import Schema
+from ensue.cli.streaming.lines import NumberLines
 from ensue.errors import DataError, ModelFileError
+from ensue.runtime.stream import ForecastStream
 
 TINY: dict[str, Any] = {"horizon": 4, "hidden_size": 4, "layers": 1, "batch_size": 4, "steps": 2, "season": [6]}
 HOURS = np.datetime64("2024-01-01T00", "s") + np.arange(300) * np.timedelta64(1, "h")
@@ -206,6 +202,17 @@ def test_json_lines_in_and_out(stream: Any, models: Path) -> None:
     assert stream(table(0, 8), "hours", "--horizon", "2", "--json")[1] == lines[:8]
 
 
+def test_beside_a_bare_number_all_is_unknown(stream: Any, models: Path) -> None:
+    prices = [None, 11.0, None, 12.5, 9.0, None]
+    rows = [{"load": value, "price": price} for value, price in zip(VALUES[:6], prices, strict=True)]
+    text = "".join(f"{row['load'] if row['price'] is None else json.dumps(row)}\n" for row in rows)
+    code, lines, _ = stream(text, "priced", "--start", "2024-01-01", "--format", "json")
+    assert code == 0
+    told = [[np.nan if price is None else price] for price in prices]
+    expected = medians(models, "priced", VALUES[:6], time="2024-01-01", future=told)
+    assert close([json.loads(line)["ensue"] for line in lines[1:]], expected[1:])
+
+
 def test_forecasts_below_every_third_value(stream: Any, models: Path) -> None:
     code, lines, _ = stream(numbers(0, 7), "plain", "--horizon", "2", "--every", "3", "--levels", "80")
     assert code == 0
@@ -256,6 +263,8 @@ def test_no_lines_at_all(stream: Any) -> None:
         ('2024-01-01 05:00,"1', "a quote that is not closed in its line, expected one row a line"),
         ("noon,1", "the time 'noon', expected one such as 2024-01-31 13:00"),
         (",1", "no time in 'ds'"),
+        ("0000,1", "the time 0000-01-01, expected one from 0001-01-01 to 9999-12-31"),
+        ("9999-12-31T10:00,1", "the time 9999-12-31 10:00, expected one from 0001-01-01 to 9999-12-31"),
         ("2024-01-01 03:00,1", "the time 2024-01-01 03:00 after 2024-01-01 04:00, expected a later one"),
         (
             "2024-01-01 05:00Z,1",
@@ -282,6 +291,24 @@ def test_a_bad_number_that_is_skipped_is_a_missing_one(stream: Any) -> None:
     skipped = stream(f"{numbers(0, 5)}abc\n{numbers(5, 9)}", "plain", "--skip-bad")
     assert skipped[1] == stream(f"{numbers(0, 5)}\n{numbers(5, 9)}", "plain")[1]
     assert skipped[2] == ["- 1 line could not be read. Line 6 holds 'abc', expected a number.", "10 values read."]
+
+
+def test_lines_with_bad_numbers_are_looked_at_once(stream: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[int] = []
+    leading = NumberLines.leading
+    monkeypatch.setattr(NumberLines, "leading", lambda lines: looked.append(len(lines)) or leading(lines))
+    assert len(stream("1\n\n" * 400, "plain")[1]) == 801
+    assert sum(looked) < 800
+
+
+def test_numbers_beyond_the_end_of_time(stream: Any) -> None:
+    code, lines, said = stream("1\n2\n3\n4\n5\n", "hours", "--start", "9999-12-30T22:00", "--state", "s")
+    assert (code, [line.split(",")[0][-8:] for line in lines[1:]]) == (1, ["22:00:00", "23:00:00", "00:00:00"])
+    assert said == [
+        "ensue: Line 4 holds the time 9999-12-31 01:00, expected one from 0001-01-01 to 9999-12-31: correct the line, or "
+        "leave out such lines with --skip-bad."
+    ]
+    assert steps_saved(Path("s")) == 3
 
 
 @pytest.mark.parametrize(
@@ -431,6 +458,99 @@ def counted(write: Any) -> int:
     return sum(each["rows"] for each in json.loads(file.getvalue().split(b"\n")[0])["streams"])
 
 
+# ---- whatever ends it ----
+
+
+@pytest.fixture
+def failing(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, type[BaseException]], None]:
+    """Lets one of the blocks fail, as late as it can: when the stream has moved."""
+
+    def prepare(block: int, error: type[BaseException]) -> None:
+        update, calls = ForecastStream.update, iter(range(1000))
+
+        def fail(stream: ForecastStream, *given: Any, **named: Any) -> Any:
+            expected = update(stream, *given, **named)
+            if next(calls) == block:
+                raise error("no")
+            return expected
+
+        monkeypatch.setattr(ForecastStream, "update", fail)
+
+    return prepare
+
+
+@pytest.mark.parametrize("error", [DataError, ValueError, MemoryError, OSError, KeyboardInterrupt])
+def test_what_was_not_read_is_read_next_time(stream: Any, failing: Any, error: type[BaseException]) -> None:
+    text = table(0, 10) + table(14, 20, head=False) + table(25, 30, head=False)  # three blocks
+    whole = stream(text, "hours")[1]
+    failing(1, error)
+    code, first, _ = stream(text, "hours", "--state", "s")
+    assert (code, len(first)) == (130 if error is KeyboardInterrupt else 1, 11)
+    assert steps_saved(Path("s")) == 10
+    code, rest, said = stream(text, "hours", "--state", "s")
+    assert (code, said[-2:]) == (0, ["- 10 rows were read before and left out.", "21 values read; the state is in s."])
+    both = [*first, *rest[1:]]
+    assert [line.split(",")[:2] for line in both] == [line.split(",")[:2] for line in whole]
+    assert close(column(both, "ensue"), column(whole, "ensue"))
+
+
+def test_a_series_that_failed_is_read_next_time(stream: Any, failing: Any) -> None:
+    text = shops(30).sort("ds", "shop").write_csv()
+    whole = stream(text, "shops")[1]
+    failing(1, MemoryError)
+    code, first, _ = stream(text, "shops", "--state", "s")
+    assert (code, {line.split(",")[0] for line in first[1:]}) == (1, {"north"})
+    _, rest, said = stream(text, "shops", "--state", "s")
+    assert said[:3] == [
+        "Resumed from s.",
+        "Series 'north' has read 30 steps, the last at 2024-01-30.",
+        "- 30 rows were read before and left out.",
+    ]
+    both = [whole[0], *sorted([*first[1:], *rest[1:]])]
+    assert [line.split(",")[:3] for line in both[1:]] == [line.split(",")[:3] for line in sorted(whole[1:])]
+    assert close(column(both, "ensue"), column([whole[0], *sorted(whole[1:])], "ensue"))
+
+
+def test_a_forecast_that_fails_leaves_what_was_read(stream: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any) -> None:
+        raise DataError("No holidays.")
+
+    monkeypatch.setattr(ForecastStream, "forecast", fail)
+    code, lines, said = stream(numbers(0, 9), "plain", "--horizon", "2", "--every", "4", "--state", "s")
+    assert (code, column(lines, "y")[:4], said) == (1, VALUES[:4].tolist(), ["ensue: No holidays."])
+    assert steps_saved(Path("s")) == 4
+
+
+def test_an_input_that_breaks_off_saves_first(stream: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("values").write_text(numbers(0, 30))
+    read, calls = os.read, iter(range(1000))
+
+    def fail(number: int, size: int) -> bytes:
+        if next(calls):
+            raise OSError(5, "Input/output error")
+        return read(number, size)
+
+    monkeypatch.setattr("ensue.cli.streaming.source.os.read", fail)
+    code, lines, said = stream("", "plain", "values", "--state", "s")
+    assert (code, len(lines)) == (1, 31)
+    assert said == ["ensue: The input cannot be read on: Input/output error; give it again."]
+    assert steps_saved(Path("s")) == 30
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="has no full device")
+def test_a_full_disk_saves_first(models: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "ensue", "stream", "-m", str(models / "plain.ensue"), "--state", "s"]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            command, input=numbers(0, 30), stdout=full, stderr=subprocess.PIPE, text=True, check=False, cwd=tmp_path
+        )
+    assert (done.returncode, done.stderr) == (
+        1,
+        "ensue: The answers cannot be written: No space left on device; write them to another place.\n",
+    )
+    assert steps_saved(tmp_path / "s") == 30
+
+
 # ---- in a pipe ----
 
 
@@ -548,68 +668,8 @@ def test_a_stream_needs_neither_polars_nor_torch(models: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-@given(text=st.text(alphabet="a1,\r\né", max_size=60), cuts=st.lists(st.integers(0, 80), max_size=8))
-@settings(max_examples=60)
-def test_lines_do_not_depend_on_how_they_arrive(text: str, cuts: list[int]) -> None:
-    data = text.encode()
-    borders = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
-    reader, writer = os.pipe()
-
-    def feed() -> Any:
-        for first, after in zip(borders, borders[1:], strict=False):
-            if first < after:
-                os.write(writer, data[first:after])
-                yield
-        os.close(writer)
-        yield
-
-    feeding = feed()
-    with io.TextIOWrapper(os.fdopen(reader, "rb")) as file, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "stdin", file)
-        source = Source("-", Interrupts())
-        found = [line for portion in source.portions(lambda: next(feeding)) for line in portion]
-    lines = data.decode().split("\n")
-    assert found == [line.removesuffix("\r") for line in (lines if lines[-1] else lines[:-1])]
-
-
 def test_a_byte_order_mark_is_no_part_of_a_name(stream: Any) -> None:
     assert stream("\ufeff" + table(0, 4), "hours") == stream(table(0, 4), "hours")
-
-
-# ---- the clock ----
-
-
-@pytest.mark.parametrize(
-    ("frequency", "zone", "given", "shown"),
-    [
-        (Frequency("hour"), None, "2024-01-31T13", "2024-01-31 13:00:00"),
-        (Frequency("hour"), None, "2024-01-31T13:00+05:00", "2024-01-31 13:00:00"),
-        (Frequency("hour"), "Europe/Berlin", "2024-01-31T13:00+00:00", "2024-01-31 14:00:00+01:00"),
-        (Frequency("hour"), "UTC", "1706706000", "2024-01-31 13:00:00+00:00"),
-        (Frequency("hour"), "UTC", 1706706000123, "2024-01-31 13:00:00.123000+00:00"),
-        (Frequency("day"), "Europe/Berlin", "2024-01-30T23:30+00:00", "2024-01-31 00:30:00"),
-        (Frequency("month"), None, "2024-02", "2024-02-01"),
-        (Frequency("position"), None, "17", "17"),
-    ],
-)
-def test_stamps(frequency: Frequency, zone: str | None, given: Any, shown: str) -> None:
-    clock = Clock(Schema(None, "ds", "y", frequency=frequency, time_zone=zone))
-    assert clock.show([clock.read(given)]) == [shown]
-
-
-@given(steps=st.integers(1, 500), unit=st.sampled_from(["minute", "hour", "day", "business day", "month", "position"]))
-def test_steps_are_counted_as_they_are_walked(steps: int, unit: str) -> None:
-    clock = Clock(Schema(None, "ds", "y", frequency=Frequency(unit)))
-    start = clock.read("2024-01-31" if clock.has_stamps else 5)
-    end = clock.move(start, steps)
-    assert end == clock.after(start, steps)[-1]
-    assert clock.steps(end, start) == steps
-
-
-def test_a_position_that_is_none() -> None:
-    clock = Clock(Schema(None, "ds", "y"))
-    with pytest.raises(DataError, match=r"^the time '1\.5', expected a whole number$"):
-        clock.read("1.5")
 
 
 def test_a_newer_state_file(tmp_path: Path, models: Path) -> None:

@@ -14,7 +14,7 @@ import typer
 from ensue.cli.console import Voice
 from ensue.cli.options import Levels, Model, Weights, names
 from ensue.cli.options import levels as parse_levels
-from ensue.errors import DataError, EnsueError, UsageError
+from ensue.errors import DataError, StorageError, UsageError
 
 if TYPE_CHECKING:
     from ensue.cli.streaming.channels import Channels
@@ -105,10 +105,12 @@ def _run(session: Session, portions: Iterator[list[str]], file: StateFile | None
                 if file is not None:
                     file.save_if_due()
                 check()
-    except (EnsueError, KeyboardInterrupt, SystemExit, BrokenPipeError) as end:
-        with contextlib.suppress(BrokenPipeError):
-            _write(session.taken())
-        _save(file)
+    except BaseException as end:
+        try:
+            with contextlib.suppress(BrokenPipeError):
+                _write(session.taken())
+        finally:
+            _save(file)
         if file is not None and isinstance(end, (KeyboardInterrupt, SystemExit)):
             voice.say(f"Interrupted: {file.path} has the state after {session.channels.rows} values.")
         raise
@@ -124,10 +126,16 @@ def _pause(file: StateFile | None) -> Callable[[], float | None]:
 
 
 def _write(text: str) -> None:
-    if text:
+    if not text:
+        return
+    try:
         sys.stdout.flush()
         sys.stdout.buffer.write(text.encode("utf-8", "surrogateescape"))
         sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise StorageError(f"The answers cannot be written: {error.strerror}; write them to another place.") from error
 
 
 def _save(file: StateFile | None) -> None:

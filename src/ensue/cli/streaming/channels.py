@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -12,19 +12,17 @@ from numpy.typing import NDArray
 from ensue.cli.streaming.clock import Clock
 from ensue.cli.streaming.lines import Row
 from ensue.errors import DataError, UsageError
+from ensue.runtime.stream_clock import MOST_MISSING
 
 if TYPE_CHECKING:
     from ensue.cli.streaming.answers import Answers
     from ensue.estimators import Forecaster
     from ensue.runtime.stream import ForecastStream
 
-MOST_MISSING = 10_000_000
-"""Steps left out that are still read as missing; more are a mistake in the time."""
-
 
 @dataclass
 class Channel:
-    """The stream of one series, and what its clock shows."""
+    """The stream of one series, and what its clock shows: only what the stream has read counts."""
 
     id: str | None
     stream: ForecastStream
@@ -50,6 +48,27 @@ class Block:
     """Whether its first stamp has to be given: it is the stream's first, or steps were left out before it."""
     due: bool = False
     """Whether a forecast is due after its last row."""
+
+
+@dataclass
+class Head:
+    """Where a series will stand when the rows placed so far are read."""
+
+    channel: Channel
+    last: int | None
+    rows: int
+    block: Block | None = None
+    """The block that its next row may join."""
+
+
+@dataclass
+class Plan:
+    """The rows of a portion as blocks, in the order they are to be read."""
+
+    blocks: list[Block] = field(default_factory=list)
+    heads: dict[str | None, Head] = field(default_factory=dict)
+    places: int = 0
+    """Rows placed so far."""
 
 
 class Channels:
@@ -94,23 +113,20 @@ class Channels:
                 f"value, or lines with the column '{column}'."
             )
 
-    def open(self, id: str | None, static: Sequence[float] = ()) -> Channel:
-        """The stream of a series; a new one where it was not met before."""
-        channel = self.by_id.get(id)
-        if channel is None:
-            channel = Channel(id, self._forecaster.stream(static=static or None))
-            self.by_id[id] = channel
-        return channel
+    def new(self, id: str | None, static: Sequence[float] = ()) -> Channel:
+        """A series that was not met before; it belongs to the run once something of it was read."""
+        return Channel(id, self._forecaster.stream(static=static or None))
 
-    def place(self, row: Row, place: int, blocks: list[Block], open_blocks: dict[str | None, Block]) -> None:
+    def place(self, row: Row, plan: Plan) -> None:
         """Put a row into the block it belongs to. Raises `DataError` where its time cannot be, and changes nothing then."""
-        channel = self.by_id.get(row.id)
+        head = plan.heads.get(row.id)
+        channel = self.by_id.get(row.id) if head is None else head.channel
+        last = head.last if head is not None else None if channel is None else channel.last
         ticks = None if row.time is None else self._clock.read(row.time)
-        last = None if channel is None else channel.last
         steps = self._steps(ticks, last, row)
         if steps < 1:
             assert ticks is not None and last is not None and channel is not None
-            if channel.replayed:
+            if head is None and channel.replayed:
                 self.skipped += 1
                 return
             raise DataError(f"the time {self._clock.name(ticks)} after {self._clock.name(last)}, expected a later one")
@@ -119,38 +135,53 @@ class Channels:
             raise DataError(
                 f"the time {self._clock.name(ticks)}, {steps} steps after the one before, expected the next"
             )
-        channel = self.open(row.id, row.static)
-        block = open_blocks.get(row.id)
+        now = self._moved(last, ticks, steps)
+        if head is None:
+            channel = channel or self.new(row.id, row.static)
+            head = plan.heads[row.id] = Head(channel, channel.last, channel.rows)
         jump = steps > 1 or (last is None and (ticks is not None or self._start is not None))
-        if block is None or jump:
-            block = open_blocks[row.id] = Block(channel, jump=jump)
-            blocks.append(block)
-        self._move(channel, ticks, steps)
-        block.places.append(place)
-        block.rows.append(row)
-        block.ticks.append(channel.last)
-        channel.rows += 1
-        channel.replayed = False
-        if self._horizon is not None and channel.rows % self._every == 0:
-            block.due = True
-            del open_blocks[row.id]
+        if head.block is None or jump:
+            head.block = Block(head.channel, jump=jump)
+            plan.blocks.append(head.block)
+        head.block.places.append(plan.places)
+        head.block.rows.append(row)
+        head.block.ticks.append(now)
+        plan.places += 1
+        head.last, head.rows = now, head.rows + 1
+        if self._horizon is not None and head.rows % self._every == 0:
+            head.block.due = True
+            head.block = None
 
-    def read(self, block: Block, answers: Answers) -> Iterable[tuple[int, str]]:
-        """Read a block: for each row its place and its answer."""
-        channel, schema, rows = block.channel, self._schema, block.rows
-        expected = channel.stream.update(
-            [row.value for row in rows] if len(rows) > 1 else rows[0].value,
-            time=self._time(block),
-            past=[row.past for row in rows] if schema.past and rows[0].past else None,
-            future=[row.future for row in rows] if schema.future and rows[0].future else None,
-        )
+    def read(self, block: Block, answers: Answers, found: list[str]) -> None:
+        """Read a block and put the answer to each row into its place. Where that fails, the series stands as before."""
+        channel, rows = block.channel, block.rows
+        expected = self._update(block)
+        self.by_id[channel.id] = channel
+        channel.last, channel.rows, channel.replayed = block.ticks[-1], channel.rows + len(rows), False
         lines = answers.lines(rows, block.ticks, _hushed(expected, channel, rows))
+        for place, line in zip(block.places, lines, strict=True):
+            found[place] = line
         if self._horizon is not None and channel.known and block.due:
             ahead = channel.stream.forecast(self._horizon)
             last = block.ticks[-1]
             ticks = None if last is None else self._clock.after(last, self._horizon)
-            lines[-1] = answers.with_forecast(lines[-1], channel.id, ticks, ahead)
-        return zip(block.places, lines, strict=True)
+            found[block.places[-1]] = answers.with_forecast(lines[-1], channel.id, ticks, ahead)
+
+    def _update(self, block: Block) -> NDArray[np.float64]:
+        """Let the stream read a block, as a whole or not at all."""
+        channel, schema, rows = block.channel, self._schema, block.rows
+        # Steps left out are read before the block, which may then fail.
+        before = channel.stream.copy() if block.jump and channel.last is not None else channel.stream
+        try:
+            return channel.stream.update(
+                [row.value for row in rows] if len(rows) > 1 else rows[0].value,
+                time=self._time(block),
+                past=[row.past for row in rows] if schema.past and rows[0].past else None,
+                future=[row.future for row in rows] if schema.future and rows[0].future else None,
+            )
+        except BaseException:
+            channel.stream = before
+            raise
 
     def _steps(self, ticks: int | None, last: int | None, row: Row) -> int:
         """Steps from the last row of the series to this one."""
@@ -162,15 +193,15 @@ class Channels:
             return 1
         return 1 if last is None else self._clock.steps(ticks, last)
 
-    def _move(self, channel: Channel, ticks: int | None, steps: int) -> None:
-        """Set the clock of a series `steps` further: on its grid, where it has one."""
-        if channel.last is None:
+    def _moved(self, last: int | None, ticks: int | None, steps: int) -> int:
+        """The clock of a series `steps` further: on its grid, where it has one."""
+        if last is None:
             first = 0 if self._start is None else self._start  # positions are counted from 0
-            channel.last = first if ticks is None else ticks
-        elif self._clock.regular:
-            channel.last = self._clock.move(channel.last, steps)
-        else:
-            channel.last = ticks
+            return first if ticks is None else ticks
+        if self._clock.regular:
+            return self._clock.move(last, steps)
+        assert ticks is not None
+        return ticks
 
     def _time(self, block: Block) -> NDArray[np.generic] | None:
         """The stamps of a block that its stream has to be told."""

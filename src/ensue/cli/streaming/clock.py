@@ -17,10 +17,13 @@ from ensue.data.frequency import SECOND
 from ensue.data.rows import show_time
 from ensue.data.schema import Schema
 from ensue.errors import DataError
+from ensue.runtime.stream_state import FIRST_STAMP, LAST_STAMP
 
 DAY = 86_400 * SECOND
 EARLIEST, LATEST = 300_000_000, 4_200_000_000
 """Seconds since 1970 that are taken for a time: 1979 to 2103."""
+FARTHEST = 10**18
+"""Positions lie nearer to 0 than this."""
 PER_SECOND = (1, 1_000, 1_000_000, 1_000_000_000)
 _MONTH = re.compile(r"\d{4}(-\d\d)?")
 _SINCE_1970 = re.compile(r"\d{9,19}(\.\d+)?")
@@ -55,21 +58,36 @@ class Clock:
         text = str(given).strip()
         try:
             if _SINCE_1970.fullmatch(text):
-                return self._ticks(_since_1970(text))
-            if _MONTH.fullmatch(text):
-                return int(np.datetime64(text, "us").astype(np.int64))
-            return self._ticks(datetime.fromisoformat(text))
+                ticks = self._ticks(_since_1970(text))
+            elif _MONTH.fullmatch(text):
+                ticks = int(np.datetime64(text, "us").astype(np.int64))
+            else:
+                ticks = self._ticks(datetime.fromisoformat(text))
         except DataError:
             raise
         except (ValueError, OverflowError):
             raise DataError(f"the time {given!r}, expected one such as 2024-01-31 13:00") from None
+        return self.checked(ticks)
+
+    def checked(self, ticks: int) -> int:
+        """The ticks themselves. Raises `DataError` where they lie outside of what a stream can read."""
+        if not self.has_stamps:
+            if abs(ticks) >= FARTHEST:
+                raise DataError(f"the time {ticks}, expected a whole number of at most 18 digits")
+        elif not FIRST_STAMP <= ticks <= LAST_STAMP:
+            first, last = (np.datetime_as_string(each, unit="D") for each in self.stamps([FIRST_STAMP, LAST_STAMP]))
+            raise DataError(f"the time {self.name(ticks)}, expected one from {first} to {last}")
+        return ticks
 
     def _position(self, given: Any) -> int:
         try:
             whole = float(given)
             if isinstance(given, bool) or not whole.is_integer():
                 raise ValueError
-            return int(given) if isinstance(given, str) and given.strip().lstrip("+-").isdigit() else int(whole)
+            exact = isinstance(given, str) and given.strip().lstrip("+-").isdigit()
+            return self.checked(int(given) if exact else int(whole))
+        except DataError:
+            raise
         except (TypeError, ValueError, OverflowError):
             raise DataError(f"the time {given!r}, expected a whole number") from None
 
@@ -97,10 +115,8 @@ class Clock:
         return int(self._frequency.position(self.stamps([ticks]), self.stamps([last]))[0])
 
     def move(self, last: int, steps: int) -> int:
-        """Ticks of the step that is `steps` later."""
-        if self._fixed:
-            return last + steps * self._step
-        return int(self.after(last, steps)[-1])
+        """Ticks of the step that is `steps` later. Raises `DataError` where no stream can read that far."""
+        return self.checked(last + steps * self._step if self._fixed else int(self.after(last, steps)[-1]))
 
     def after(self, last: int, steps: int) -> NDArray[np.int64]:
         """Ticks of the next steps, `(steps,)`."""

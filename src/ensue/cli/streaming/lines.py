@@ -54,13 +54,18 @@ class NumberLines:
         return (Row(number(line)),)
 
     @staticmethod
-    def values(lines: Sequence[str]) -> list[float] | None:
-        """All numbers of many lines at full speed; None where some line needs a look of its own."""
-        try:
-            values = list(map(float, lines))
-        except ValueError:
-            return None
-        return None if math.inf in values or -math.inf in values or any("_" in line for line in lines) else values
+    def leading(lines: Sequence[str]) -> list[float]:
+        """The numbers of the first lines, at full speed, up to one that needs a look of its own."""
+        values: list[float] = []
+        for line in lines:
+            try:
+                value = float(line)
+            except ValueError:
+                break
+            if "_" in line or math.isinf(value):
+                break
+            values.append(value)
+        return values
 
 
 class CsvLines:
@@ -92,7 +97,7 @@ class CsvLines:
 
 
 class JsonLines:
-    """An object a line, with the names of the model's columns; or a bare number."""
+    """An object a line, with the names of the model's columns; or a bare number, all beside it unknown."""
 
     kind = "json"
 
@@ -102,13 +107,14 @@ class JsonLines:
         names = list(sample) if isinstance(sample, dict) else []
         table = Columns(schema, names, required=False)
         self.has_ids, self.has_times = table.has_ids, table.has_times
+        self._unknown = [(NAN,) * len(each) for each in (schema.past, schema.future, schema.static)]
 
     def rows(self, line: str) -> Sequence[Row]:
         if not line.strip():
             return ()
         found = _parsed(line)
         if not isinstance(found, dict):
-            return (Row(number(found)),)
+            return (Row(number(found), None, None, *self._unknown),)
         return Columns(self._schema, list(found), required=False).rows(found)
 
 

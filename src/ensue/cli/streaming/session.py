@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ensue.cli.console import Voice
 from ensue.cli.streaming.answers import Answers, CsvAnswers, JsonAnswers, Layout
-from ensue.cli.streaming.channels import Block, Channels
+from ensue.cli.streaming.channels import Channels, Plan
 from ensue.cli.streaming.lines import Lines, NumberLines, Row, open_lines
 from ensue.errors import DataError
 
@@ -53,52 +53,58 @@ class Session:
 
     def read(self, portion: list[str]) -> None:
         """Read lines; their answers are `taken` then. Raises `BadLine` after the lines before one that cannot be read."""
-        blocks: list[Block] = []
-        open_blocks: dict[str | None, Block] = {}
-        places = 0
+        plan = Plan()
         try:
             for row in self._rows(portion):
                 try:
-                    self.channels.place(row, places, blocks, open_blocks)
+                    self.channels.place(row, plan)
                 except DataError as error:
                     self._refuse(error)
-                    continue
-                places += 1
         finally:
-            self._read(blocks, places)
+            self._read(plan)
 
     def taken(self) -> str:
         """The answers so far, handed over once."""
         written, self._written = "".join(self._written), []
         return written
 
-    def _read(self, blocks: list[Block], places: int) -> None:
-        found = [""] * places
-        for block in blocks:
-            assert self._answers is not None
-            for place, line in self.channels.read(block, self._answers):
-                found[place] = line
-        self._written += found
+    def _read(self, plan: Plan) -> None:
+        """Read block after block; where one fails, the answers to those before it stay."""
+        found = [""] * plan.places
+        try:
+            for block in plan.blocks:
+                assert self._answers is not None
+                self.channels.read(block, self._answers, found)
+        finally:
+            self._written += found
 
     def _rows(self, portion: list[str]) -> Iterator[Row]:
         """The rows of lines, one after another."""
-        for index, line in enumerate(portion):
-            if isinstance(self._lines, NumberLines):
-                values = NumberLines.values(portion[index:])
-                if values is not None:
-                    self.number += len(values)
-                    yield from map(Row, values)
-                    return
+        lines = iter(portion)
+        while self._lines is None:
+            first = next(lines, None)
+            if first is None:
+                return
             self.number += 1
-            if self._lines is None:
-                if not line.strip():
-                    self._blank += 1
-                    continue
-                is_header = self._open(line)
-                if isinstance(self._lines, NumberLines):
-                    yield from [Row(math.nan)] * self._blank
-                if is_header:
-                    continue
+            yield from self._first_rows(first)
+        rest = list(lines)
+        plain = NumberLines.leading(rest) if isinstance(self._lines, NumberLines) else []
+        for value in plain:
+            self.number += 1
+            yield Row(value)
+        for line in rest[len(plain) :]:
+            self.number += 1
+            yield from self._rows_of(line)
+
+    def _first_rows(self, line: str) -> Iterator[Row]:
+        """The rows of a line that may say how all lines are written."""
+        if not line.strip():
+            self._blank += 1
+            return
+        is_header = self._open(line)
+        if isinstance(self._lines, NumberLines):
+            yield from [Row(math.nan)] * self._blank
+        if not is_header:
             yield from self._rows_of(line)
 
     def _rows_of(self, line: str) -> Sequence[Row]:

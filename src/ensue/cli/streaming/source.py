@@ -115,9 +115,12 @@ class Source:
             seconds = pause()
             with self._interrupts.waiting():
                 if self._ready(seconds):
-                    return os.read(self._number, CHUNK)
+                    break
         with self._interrupts.waiting():
-            return os.read(self._number, CHUNK)
+            try:
+                return os.read(self._number, CHUNK)
+            except OSError as error:
+                raise DataError(f"The input cannot be read on: {error.strerror}; give it again.") from error
 
     def _ready(self, seconds: float | None) -> bool:
         """Whether something can be read within some seconds."""

@@ -69,7 +69,7 @@ class StateFile:
         except OSError as error:
             raise ModelFileError(f"The state file '{self.path}' cannot be read: {error.strerror}.") from error
         for saved in self._entries(data):
-            channel = self._channels.open(saved.id)
+            channel = self._channels.by_id[saved.id] = self._channels.new(saved.id)
             try:
                 channel.stream.state = saved.state
             except ModelFileError as error:
