@@ -1,6 +1,7 @@
 # make test       set up and run the tests
 # make forecast   set up, train on Seattle's daily temperatures, backtest, forecast the next 30 days
 # make check      linters, types, the contract between rooms, the documentation
+# make native-check   the native core's own tests, under sanitizers, valgrind and an ARM emulator where these are there
 # make clean      remove what the others made
 
 PYTHON ?= python3
@@ -14,7 +15,7 @@ SEATTLE := src/ensue/data/packaged/seattle_weather.csv
 test check: export OMP_NUM_THREADS = 1
 test check: export MKL_NUM_THREADS = 1
 
-.PHONY: test forecast check clean
+.PHONY: test forecast check native-check clean
 .DELETE_ON_ERROR:
 
 test: $(INSTALLED)
@@ -26,6 +27,9 @@ check: $(INSTALLED)
 	$(BIN)/mypy --strict src
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m pytest -q -rs tests/test_docs.py
+
+native-check: $(INSTALLED)
+	$(BIN)/python native/tests/quality.py
 
 forecast: $(INSTALLED)
 	@mkdir -p $(OUT)

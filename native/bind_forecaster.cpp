@@ -104,8 +104,8 @@ struct KeptStreams {
       status = core->read(block, threads, low, high);
     }
     if (status == READ_NO_TABLES) return nb::make_tuple(low, high);
-    if (status == READ_NO_CLOCK) throw nb::value_error("a stream has no clock yet");
-    if (status != READ_OK) throw nb::value_error("a network could not read these values");
+    if (status == READ_NO_CLOCK) return nb::cast("clock");
+    if (status != READ_OK) return nb::cast("codes");
     return nb::none();
   }
 };
@@ -124,7 +124,8 @@ bool step_stream(const KeptStreams &streams, double value, Array<double, 2> quan
   return streams.core->step(value, quantiles.data());
 }
 
-/* Fills quantiles (streams, time, levels); without values it looks ahead. None, or from where to where tables are lacking. */
+/* Fills quantiles (streams, time, levels); without values it looks ahead. None; or, and nothing has happened, from where
+ * to where tables are lacking, "clock" where a stamp is, "codes" where a network knows no such category. */
 nb::object read_streams(const KeptStreams &streams, std::optional<Array<const double, 2>> values, Array<double, 3> quantiles,
                 Maybe<int64_t, 2> stamps, Maybe<double, 2> deltas, Maybe<double, 3> past, Maybe<double, 3> future,
                 Rows rows, int threads) {
@@ -206,15 +207,16 @@ void bind_forecaster(nb::module_ &module) {
            nb::arg("tables"));
   nb::class_<KeptStreams>(module, "Streams")
       .def("__init__", &make_streams, nb::arg("forecaster"), nb::arg("count"), nb::arg("static") = none)
-      .def("step", &step_stream, nb::arg("value"), nb::arg("quantiles"))
-      .def("read", &read_streams, nb::arg("values").none(), nb::arg("quantiles"), nb::arg("stamps") = none,
+      .def("step", &step_stream, nb::arg("value"), nb::arg("quantiles").noconvert())
+      .def("read", &read_streams, nb::arg("values").none(), nb::arg("quantiles").noconvert(), nb::arg("stamps") = none,
            nb::arg("deltas") = none, nb::arg("past") = none, nb::arg("future") = none, nb::arg("rows") = none,
            nb::arg("threads") = 1)
       .def("skip", &skip_steps, nb::arg("time"), nb::arg("rows") = none, nb::arg("threads") = 1)
-      .def("take", &take_records, nb::arg("records"), nb::arg("rows") = none)
+      .def("take", &take_records, nb::arg("records").noconvert(), nb::arg("rows") = none)
       .def("put", &put_records, nb::arg("records"), nb::arg("rows") = none)
       .def_prop_ro("records", &view_records);
   nb::class_<BoundStep>(module, "BoundStep")
-      .def("__init__", &make_bound, nb::arg("streams"), nb::arg("x"), nb::arg("y"))
+      .def("__init__", &make_bound, nb::arg("streams"), nb::arg("x").noconvert(),
+           nb::arg("y").noconvert())
       .def("__call__", &BoundStep::operator());
 }

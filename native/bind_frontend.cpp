@@ -28,9 +28,8 @@ nb::object owned(std::vector<Number> numbers, std::initializer_list<size_t> shap
 }
 
 void make_front_end(FrontEnd *place, std::vector<int64_t> seasons, double half_life) {
-  int64_t longest = 1;
-  for (const int64_t season : seasons) longest = season < 1 ? season : std::max(longest, season);
-  if (longest < 1 || longest > (int64_t{1} << 32) || seasons.size() > 1024 || !(half_life > 0))
+  const auto wrong = [](int64_t season) { return season < 2 || season > (int64_t{1} << 32); };
+  if (std::any_of(seasons.begin(), seasons.end(), wrong) || seasons.size() > 1024 || !(half_life > 0))
     throw nb::value_error("there are no such seasons, or no such half-life");
   new (place) FrontEnd(std::move(seasons), half_life);
 }
@@ -101,7 +100,8 @@ void bind_frontend(nb::module_ &module) {
       .def("__init__", &make_front_end, nb::arg("seasons"), nb::arg("half_life"))
       .def_prop_ro("memory_size", &FrontEnd::memory_size)
       .def_prop_ro("phase_size", &FrontEnd::phase_size)
-      .def("read", &read_front_end, nb::arg("values"), nb::arg("memory"), nb::arg("phases"));
+      .def("read", &read_front_end, nb::arg("values"), nb::arg("memory").noconvert(),
+           nb::arg("phases").noconvert());
   nb::class_<CalendarTables>(module, "CalendarTables")
       .def("__init__", &make_tables, nb::arg("first"), nb::arg("after"), nb::arg("changes"), nb::arg("offsets"),
            nb::arg("holidays"));

@@ -74,6 +74,7 @@ void Forecaster::set_tables(CalendarTables tables) {
 int Forecaster::check(const Block &block, int64_t &low, int64_t &high) const noexcept {
   const bool needs_clock = !plan_.calendar.cycles.empty() || !plan_.is_regular;
   if (!needs_clock) return READ_OK;
+  if (!plan_.is_regular && block.values != nullptr && block.stamps.data == nullptr) return READ_NO_CLOCK;
   low = std::numeric_limits<int64_t>::max(), high = std::numeric_limits<int64_t>::min();
   for (int64_t i = 0; i < block.count; ++i) {
     const Clock &at = clock(block.records + block.row(i) * record_size());
@@ -85,6 +86,18 @@ int Forecaster::check(const Block &block, int64_t &low, int64_t &high) const noe
   }
   if (!plan_.calendar.needs_tables) return READ_OK;
   return tables_.load(std::memory_order_acquire)->covers(low, high) ? READ_OK : READ_NO_TABLES;
+}
+
+bool Forecaster::may_refuse() const noexcept {
+  return std::any_of(networks_.begin(), networks_.end(), [](const Network *network) { return network->embeds; });
+}
+
+void Forecaster::keep(const Block &block, double *kept, bool back) const noexcept {
+  for (int64_t i = 0; i < block.count; ++i, kept += kept_size(block.time)) {
+    double *record = block.records + block.row(i) * record_size();
+    back ? std::copy(kept, kept + head_size_, record) : std::copy(record, record + head_size_, kept);
+    plan_.front_end.keep(record + kMemory, record + head_size_, block.time, kept + head_size_, back);
+  }
 }
 
 }  // namespace ensue

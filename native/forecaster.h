@@ -68,14 +68,14 @@ struct Block {
   Beside<int64_t> stamps;          /* time each; not given: the usual spacing on */
   Beside<double> deltas;           /* time each: steps since the step before; not given: 1 */
   Beside<double> past, future;     /* time x columns each; not given: unknown */
-  double *quantiles = nullptr;     /* count x time x levels; NULL: not wanted */
+  double *quantiles = nullptr;     /* count x time x levels; NULL: not wanted. Of values NaN until enough were seen */
 
   int64_t row(int64_t i) const { return rows == nullptr ? i : rows[i]; }
 };
 
 enum ReadStatus {
   READ_OK = 0,
-  READ_NO_CLOCK = 100, /* the calendar is wanted and a stream has no stamp yet */
+  READ_NO_CLOCK = 100, /* a stamp is wanted: of a first step for the calendar, of every value where time is irregular */
   READ_NO_TABLES = 101 /* the calendar's tables do not reach the block's stamps */
 };
 
@@ -124,14 +124,23 @@ class Forecaster {
   bool valid(const double *record) const noexcept;
   static const Clock &clock(const double *record) { return *reinterpret_cast<const Clock *>(record); }
 
-  /* Later tables replace earlier ones; calls that run go on with those they began with. */
+  /* Later tables replace earlier ones; calls that run go on with those they began with. As nobody knows when those end,
+   * all earlier ones are kept as long as the forecaster: whoever calls has to reach far enough that it stays seldom. The
+   * Python side asks for five years more every time, so a century leaves twenty tables behind, and all the years that
+   * dates are written in less than two thousand. */
   void set_tables(CalendarTables tables);
 
   /* Whether the block can be read: READ_OK, or what is lacking, and for tables from where to where. */
   int check(const Block &block, int64_t &low, int64_t &high) const noexcept;
   /* Room for calls of this size, or for smaller ones that were prepared before. May throw std::bad_alloc. */
   void prepare(Desk &desk, int64_t streams, int64_t time, bool outputs) const;
-  /* Reads a block that `check` found right, at `threads` prepared desks: READ_OK or what a network answered. */
+  /* Whether a network may answer anything but READ_OK to a block that `check` found right. */
+  bool may_refuse() const noexcept;
+  /* What reading a block changes of its streams, copied to count x kept_size words, or back from there. */
+  int64_t kept_size(int64_t time) const noexcept { return head_size_ + plan_.front_end.kept_size(time); }
+  void keep(const Block &block, double *kept, bool back) const noexcept;
+  /* Reads a block that `check` found right, at `threads` prepared desks: READ_OK or what a network answered; then some
+   * streams have moved and some have not. */
   int read(const Block &block, Desk *desks, int threads) const noexcept;
 
  private:

@@ -13,6 +13,7 @@ namespace {
 
 constexpr int64_t kStepsAtOnce = 2048; // streams x steps whose inputs are held at once: they stay in the cache
 constexpr double kNothing = std::numeric_limits<double>::quiet_NaN();
+constexpr double kEnough = 3;  // values seen before a spread means anything, as data.causal has it
 
 Clock &clock_of(double *head) { return *reinterpret_cast<Clock *>(head); }
 
@@ -160,6 +161,8 @@ void Forecaster::see(const Block &block, int64_t first, int64_t count, int64_t b
       const int64_t stream = first + i, step = begin + t, cell = i * steps + t;
       double *memory = seat.head + kMemory;
       desk.units[cell] = front.see(memory, seat.phases, desk.seen, desk.seen + features);
+      const bool ready = reinterpret_cast<const SeriesMemory *>(memory)->count >= kEnough;
+      if (block.values != nullptr && !ready) desk.units[cell] = {kNothing, kNothing};  // and so is the answer
       float *x = std::copy(desk.seen, desk.seen + features, desk.x + cell * input_size_);
       std::copy(desk.seen + features, desk.seen + features + anchors, desk.anchors + cell * anchors);
       if (!plan_.is_regular) {

@@ -146,4 +146,22 @@ void FrontEnd::wait(double *memory) const noexcept {
   }
 }
 
+int64_t FrontEnd::kept_size(int64_t time) const noexcept {
+  int64_t phases = 0;
+  for (const int64_t length : seasons_) phases += std::min(time, length);
+  return 3 * phases;
+}
+
+void FrontEnd::keep(const double *memory, double *phases, int64_t time, double *kept, bool back) const noexcept {
+  const auto steps = static_cast<int64_t>(series(memory).steps);
+  Phase *phase_of = reinterpret_cast<Phase *>(phases), *place = reinterpret_cast<Phase *>(kept);
+  for (const int64_t length : seasons_) {
+    for (int64_t step = 0; step < std::min(time, length); ++step, ++place) {
+      Phase &phase = phase_of[(steps % length + step) % length];
+      back ? phase = *place : *place = phase;
+    }
+    phase_of += length;
+  }
+}
+
 }  // namespace ensue

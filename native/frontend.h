@@ -71,6 +71,10 @@ class FrontEnd {
   void remember(double value, double *memory, double *phases) const noexcept;
   void wait(double *memory) const noexcept;
 
+  /* The phases that the next `time` steps may change, copied to `kept` of `kept_size` doubles, or back from there. */
+  int64_t kept_size(int64_t time) const noexcept;
+  void keep(const double *memory, double *phases, int64_t time, double *kept, bool back) const noexcept;
+
  private:
   std::vector<int64_t> seasons_;
   int64_t phase_size_ = 0;

@@ -28,6 +28,9 @@ size_t after(size_t place, int64_t count, int64_t numbers) {
   return bytes;
 }
 
+/* Rows of the largest of some parts. */
+int64_t shared_out(int64_t rows, int64_t parts) { return rows / parts + (rows % parts != 0 ? 1 : 0); }
+
 struct Parts {
   const Network *network;
   const Network::Call *call;
@@ -63,8 +66,8 @@ Network::Plan Network::plan(int64_t batch, int64_t time) const noexcept {
   const double a_row = static_cast<double>(held_per_row_) + static_cast<double>(held_per_step_) * static_cast<double>(span);
   const auto rows = static_cast<int64_t>(static_cast<double>(kPiece) / a_row);
   const int64_t most = std::max<int64_t>(1, std::min({rows, batch, kMostRows}));
-  plan.tiles = (batch + most - 1) / most;
-  plan.rows = (batch + plan.tiles - 1) / plan.tiles;
+  plan.tiles = shared_out(batch, most);
+  plan.rows = shared_out(batch, plan.tiles);
   plan.steps = time;
   if (causal) {
     const int64_t room = kPiece / plan.rows - held_per_row_, steps = std::max(kSpan, room / held_per_step_);
@@ -110,7 +113,7 @@ size_t Network::workspace_bytes(int64_t batch, int64_t time, bool, int threads) 
   if (batch < 1 || time < 1 || threads < 1) return 0;
   if (batch == 1 && time == 1) return step_->bytes;
   const int count = parts(batch, time, threads);
-  size_t bytes = plan((batch + count - 1) / count, time).bytes;
+  size_t bytes = plan(shared_out(batch, count), time).bytes;
   if (__builtin_mul_overflow(bytes, static_cast<size_t>(count), &bytes) || bytes > kTooLarge / 2) return kTooLarge;
   return bytes;
 }
@@ -130,7 +133,7 @@ int Network::forward(const float *x, const float *anchors_, float *const *states
   const Denormals flushed;
   if (batch == 1 && time == 1) return run_step(call, memory);
   Parts parts_of = {this, &call, memory, parts(batch, time, threads), {ENSUE_OK}};
-  const Plan whole = plan((batch + parts_of.count - 1) / parts_of.count, time);
+  const Plan whole = plan(shared_out(batch, parts_of.count), time);
   call.plan = &whole;
   const auto work = [](void *context, int part) {
     auto &all = *static_cast<Parts *>(context);

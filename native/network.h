@@ -61,6 +61,7 @@ class Network {
   int64_t input_size = 0, output_size = 0, anchors = 0;
   int64_t silent_size = 0; /* of what comes back where outputs are not wanted: what a head would be given */
   bool causal = true;      /* whether no output depends on later input */
+  bool embeds = false;     /* whether `forward` may answer NETWORK_BAD_CODE */
   std::vector<StateShape> states;
   const ensue_kernels *kernels = nullptr;
 

@@ -160,6 +160,7 @@ void Network::compile(const Program &program, int storage) {
   buffers_ = buffers.sizes;
   for (const auto &layer : layers_) {
     causal = causal && layer->causal();
+    embeds = embeds || !layer->codes().empty();
     pools_ = pools_ || layer->pools();
     held_per_row_ = std::max(held_per_row_, layer->held_per_row());
     held_per_step_ = std::max(held_per_step_, layer->held_per_step());

@@ -15,6 +15,7 @@ Streams::Streams(const Forecaster &forecaster, int64_t count, const double *fixe
   const int64_t columns = forecaster.plan().fixed;
   for (int64_t i = 0; i < count; ++i) forecaster.start(record(i), fixed == nullptr ? nullptr : fixed + i * columns);
   if (count == 1) forecaster.prepare(step_desk_, 1, 1, true);
+  if (count == 1 && forecaster.may_refuse()) before_.resize(static_cast<size_t>(forecaster.kept_size(1)));
 }
 
 Block Streams::block(const int64_t *rows, int64_t count) {
@@ -29,7 +30,15 @@ bool Streams::step(double value, double *quantiles) noexcept {
   Block block = this->block(nullptr, 1);
   block.time = 1, block.values = &value, block.quantiles = quantiles;
   int64_t low, high;
-  return forecaster_.check(block, low, high) == READ_OK && forecaster_.read(block, &step_desk_, 1) == READ_OK;
+  return forecaster_.check(block, low, high) == READ_OK && read_or_leave(block, &step_desk_, 1) == READ_OK;
+}
+
+int Streams::read_or_leave(const Block &block, Desk *desks, int threads) noexcept {
+  const bool keeps = block.values != nullptr && forecaster_.may_refuse();
+  if (keeps) forecaster_.keep(block, before_.data(), false);
+  const int status = forecaster_.read(block, desks, threads);
+  if (keeps && status != READ_OK) forecaster_.keep(block, before_.data(), true);
+  return status;
 }
 
 int Streams::read(const Block &block, int threads, int64_t &low, int64_t &high) {
@@ -42,7 +51,9 @@ int Streams::read(const Block &block, int threads, int64_t &low, int64_t &high) 
   if (desks.size() < parts) desks.resize(parts);
   for (size_t i = 0; i < parts; ++i)
     forecaster_.prepare(desks[i], block.count, block.time, block.quantiles != nullptr);
-  return forecaster_.read(block, desks.data(), static_cast<int>(parts));
+  const auto kept = static_cast<size_t>(block.count * forecaster_.kept_size(block.time));
+  if (block.values != nullptr && forecaster_.may_refuse() && before_.size() < kept) before_.resize(kept);
+  return read_or_leave(block, desks.data(), static_cast<int>(parts));
 }
 
 void Streams::take(const Block &block, double *records) noexcept {

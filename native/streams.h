@@ -23,7 +23,8 @@ class Streams {
   /* One step of the only stream; where more has to be looked at than that, false, and nothing has happened. Neither
    * allocates nor locks. */
   bool step(double value, double *quantiles) noexcept;
-  /* READ_OK, what is lacking, or what a network answered; `low` and `high` as in Forecaster::check. May allocate. */
+  /* READ_OK; or what is lacking or what a network answered, and nothing has happened. `low` and `high` as in
+   * Forecaster::check. May allocate. */
   int read(const Block &block, int threads, int64_t &low, int64_t &high);
   /* Records out, and back in: false, and nothing has changed, where one cannot be a record. */
   void take(const Block &block, double *records) noexcept;
@@ -40,6 +41,7 @@ class Streams {
     std::atomic_flag &busy_;
   };
 
+  int read_or_leave(const Block &block, Desk *desks, int threads) noexcept;
   double *record(int64_t i) { return records_.data() + i * forecaster_.record_size(); }
 
   const Forecaster &forecaster_;
@@ -47,6 +49,7 @@ class Streams {
   std::vector<double> records_;
   Desk step_desk_;
   std::vector<Desk> reading_, ahead_; /* who reads and looks ahead in turn prepares neither twice */
+  std::vector<double> before_;        /* what a block that is refused is put back to; without use where none can be */
   std::atomic_flag busy_ = ATOMIC_FLAG_INIT;
 };
 

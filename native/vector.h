@@ -74,7 +74,7 @@ inline Ratio tanh_ratio(vec x) {
 
 #else
 
-// x P(x^2) / Q(x^2) of degrees 4 and 4: the best relative fit up to 8.1 as it is found by benchmarks/gate_functions.py, its
+// x P(x^2) / Q(x^2) of degrees 4 and 4: the best relative fit up to 8.03 as it is found by benchmarks/gate_functions.py, its
 // coefficients then moved by some of their last bits until the quotient as it is rounded is never above 1, and exactly 1 at
 // EDGE: both with and without fused multiplication. Beyond, tanh is 1 in single precision but for three units of the last
 // place. What is not a number stays so: the comparisons are false of it. P begins with 1, and x is added last: a product

@@ -56,7 +56,7 @@ Measured = dict[str, tuple[dict[str, Side], int]]
 def _single(forecasters: dict[str, Forecaster], run: Run) -> Measured:
     values = hourly(READ)
     streams = {name: each.stream() for name, each in forecasters.items()}
-    expected = {name: stream.update(values, time=START) for name, stream in streams.items()}
+    expected = {name: stream.update(values, time=START)[3:] for name, stream in streams.items()}
     check_close("streams", expected["native"], expected["numpy"], 1e-3)
     single = {name: python_side(partial(stream.update, 20.5)) for name, stream in streams.items()}
     bound = {name: Side(_bound_loop(stream.bind())) for name, stream in streams.items()}

@@ -1,33 +1,8 @@
 /* What holds of the kernels whatever the numbers are: order, padding, what is no number, modes of the processor, memory. */
+#include "allocations.h"
 #include "lstm_case.h"
 
-#include <atomic>
 #include <cfloat>
-#include <new>
-#include <thread>
-
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
-
-namespace {
-std::atomic<long> allocations{0};
-}
-
-/* Replaced for this program: every allocation of C++ is counted. (No sanitizer's own is lost: they sit behind malloc.) */
-void *operator new(size_t bytes) {
-  ++allocations;
-  void *memory = std::malloc(bytes == 0 ? 1 : bytes);
-  if (memory == nullptr) throw std::bad_alloc();
-  return memory;
-}
-void *operator new(size_t bytes, const std::nothrow_t &) noexcept {
-  ++allocations;
-  return std::malloc(bytes == 0 ? 1 : bytes);
-}
-void operator delete(void *memory) noexcept { std::free(memory); }
-void operator delete(void *memory, size_t) noexcept { std::free(memory); }
-void operator delete(void *memory, const std::nothrow_t &) noexcept { std::free(memory); }
 
 namespace {
 
@@ -167,15 +142,17 @@ TEST("an open forget gate and a shut input gate keep c for a million steps, bit 
   });
 }
 
-unsigned mode() {
+/* Some machines do not, such as the one that valgrind plays. */
+bool can_flush() {
 #if defined(__x86_64__)
-  return _mm_getcsr() & ~0x3Fu; /* but for what has happened since */
-#elif defined(__aarch64__)
-  uint64_t value;
-  __asm__ volatile("mrs %0, fpcr" : "=r"(value));
-  return static_cast<unsigned>(value);
+  const unsigned before = _mm_getcsr();
+  _mm_setcsr(before | 0x8040u);
+  volatile float small = FLT_MIN;
+  small = small / 2;
+  _mm_setcsr(before);
+  return small == 0;
 #else
-  return 0;
+  return true;
 #endif
 }
 
@@ -186,17 +163,17 @@ TEST("a state that fades out becomes zero, and the processor's mode stays the ca
     std::fill(given.weight_ih.begin(), given.weight_ih.end(), 0.0f);
     std::fill(given.bias.begin(), given.bias.end(), 0.0f); /* every step halves c */
     given.pack();
-    const unsigned before = mode();
+    const unsigned before = processor_mode();
     for (const bool keep : {false, true}) {
       const Forward<float> found(given, keep);
       for (int64_t t = 0; t < 200; ++t) {
         const float shown = found.shown(0, t, 3);
-        CHECK(shown == 0 || std::fabs(shown) >= FLT_MIN, kernels.name, ": ", shown, " is not normal");
+        CHECK(!can_flush() || shown == 0 || std::fabs(shown) >= FLT_MIN, kernels.name, ": ", shown, " is not normal");
       }
       CHECK(found.shown(0, 20, 3) != 0, kernels.name, ": faded too early");
-      for (const float each : found.c.copy()) CHECK(each == 0, kernels.name, ": c is ", each);
+      for (const float each : found.c.copy()) CHECK(!can_flush() || each == 0, kernels.name, ": c is ", each);
     }
-    CHECK(mode() == before, kernels.name, ": the mode was ", before, " and is ", mode());
+    CHECK(processor_mode() == before, kernels.name, ": the mode was ", before, " and is ", processor_mode());
     volatile float small = FLT_MIN;
     CHECK(small / 2 != 0, kernels.name, ": small numbers still become zero");
   });
@@ -210,10 +187,10 @@ TEST("neither a step nor a batch on one thread allocates") {
       const Forward<Real> forward(given, true);
       const Guarded scratch(kernels.lstm_step_bytes(9, 33));
       const ensue_lstm_call call = forward.call;
-      const long before = allocations;
+      const long before = allocations();
       const int status = kernels.lstm_forward(&call);
       kernels.lstm_step(given.packed.start(), ENSUE_FULL, 9, 33, given.x.data(), forward.h.data(), forward.c.data(), scratch.start());
-      const long after = allocations;
+      const long after = allocations();
       CHECK(status == ENSUE_OK, status);
       CHECK(after == before, kernels.name, " lengths ", varied, ": ", after - before, " allocations");
     }

@@ -168,10 +168,14 @@ class Streams:
         future: NDArray[np.float64] | None = None,
         rows: NDArray[np.int64] | None = None,
         threads: int = 1,
-    ) -> tuple[int, int] | None:
-        """Fills quantiles `(streams, time, level)`; without values it looks ahead. A pair: tables have to reach so far."""
+    ) -> tuple[int, int] | str | None:
+        """Fills quantiles `(streams, time, level)`; without values it looks ahead. What does not give None is that nothing
+        has happened: a pair, tables have to reach so far; "clock", a stamp is lacking; "codes", there is no such category.
+        """
 
-    def skip(self, time: int, rows: NDArray[np.int64] | None = None, threads: int = 1) -> tuple[int, int] | None: ...
+    def skip(self, time: int, rows: NDArray[np.int64] | None = None, threads: int = 1) -> tuple[int, int] | str | None:
+        """Reads missing steps; what comes back is as in `read`."""
+
     def take(self, records: NDArray[np.float64], rows: NDArray[np.int64] | None = None) -> None: ...
     def put(self, records: NDArray[np.float64], rows: NDArray[np.int64] | None = None) -> bool:
         """False, and nothing has changed, where these cannot be records."""

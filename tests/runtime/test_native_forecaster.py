@@ -14,11 +14,13 @@ from ensue.data.calendar import CYCLES, calendar_cycles, calendar_features, holi
 from ensue.data.causal import CausalReader
 from ensue.data.frequency import Frequency
 from ensue.data.schema import Covariate, Schema
-from ensue.errors import DataError, ModelFileError
+from ensue.errors import DataError, ModelFileError, UsageError
 from ensue.runtime.native_forecaster import NativeForecaster, _spacing
 from ensue.runtime.numpy_engine import NumPyEngine
 from ensue.runtime.predictor import Predictor
 from ensue.runtime.stream import ForecastStream
+from ensue.runtime.stream_clock import NO_CLOCK, NO_STAMPS
+from ensue.runtime.stream_reader import Beside
 from ensue.tasks.forecasting import ForecastingTask, Scale, Sizes
 
 native = pytest.importorskip("ensue._native", reason="the native core is not built")
@@ -271,3 +273,45 @@ def test_the_binding_takes_no_array_that_does_not_fit(seed: int) -> None:
         streams.records[0, 0] = 1.0
     with pytest.raises((TypeError, ValueError)):
         streams.take(np.zeros((2, forecaster.core.record_size)))
+
+
+def test_what_is_written_to_is_the_array_that_was_given() -> None:
+    forecaster = predictors(replace(BASE, frequency=Frequency("position"), seasons=(4,)))[0].native
+    assert forecaster is not None
+    streams, words = native.Streams(forecaster.core, 1, np.zeros((1, 2))), forecaster.core.record_size
+    before = streams.records.copy()
+    single, strided = np.zeros((1, 13), "f"), np.zeros((1, 26))[:, ::2]
+    front = native.FrontEnd([4], 8.0)
+    memory, phases = np.zeros(front.memory_size), np.zeros(front.phase_size)
+    calls = [
+        lambda: streams.step(1.0, single),
+        lambda: streams.step(1.0, strided),
+        lambda: streams.read(np.ones((1, 1)), single[None]),
+        lambda: streams.take(np.zeros((1, words), "f")),
+        lambda: native.BoundStep(streams, np.zeros(1, "f"), np.zeros(13)),
+        lambda: native.BoundStep(streams, np.zeros(1), np.zeros(13, "f")),
+        lambda: front.read(np.ones(3), memory.astype("f"), phases),
+        lambda: front.read(np.ones(3), memory, phases.astype("f")),
+    ]
+    for call in calls:
+        with pytest.raises(TypeError, match="incompatible function arguments"):
+            call()
+    np.testing.assert_array_equal(streams.records, before)
+    assert streams.step(1.0, np.zeros((1, 13))) and not memory.any()
+
+
+@pytest.mark.parametrize("seasons", [[1], [0, 5], [-3], [2**33], [7, 1]])
+def test_a_season_that_is_none_is_refused(seasons: list[int]) -> None:
+    with pytest.raises(ValueError, match=r"^there are no such seasons, or no such half-life$"):
+        native.FrontEnd(seasons, 8.0)
+
+
+@pytest.mark.parametrize("name", ["berlin", "irregular"])
+def test_what_the_core_lacks_is_said_in_the_words_of_streams(name: str) -> None:
+    forecaster = predictors(SCHEMAS[name])[0].native
+    assert forecaster is not None
+    reader = forecaster.streams(np.full((1, 2), np.nan))
+    for call in (lambda: reader.read(np.ones((1, 1)), Beside()), lambda: reader.skip(2)):
+        with pytest.raises(UsageError) as raised:
+            call()
+        assert str(raised.value) == (NO_STAMPS if name == "irregular" else NO_CLOCK)

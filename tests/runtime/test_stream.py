@@ -28,6 +28,7 @@ from ensue.runtime.engine import Executor
 from ensue.runtime.numpy_engine import NumPyEngine
 from ensue.runtime.predictor import Predictor
 from ensue.runtime.stream import ForecastStream
+from ensue.runtime.stream_reader import Beside
 from ensue.runtime.stream_state import CAUSAL, HAS_LAST, LAST, save
 from ensue.runtime.stream_state import STEPS as STEPS_WORD
 from ensue.tasks.forecasting import ForecastingTask, Sizes
@@ -569,3 +570,98 @@ def test_after_thousands_of_missing_steps_all_ways_still_say_the_same(make_predi
     np.testing.assert_allclose(np.vstack([stream.update(value) for value in after]), said, rtol=1e-5)
     numpy = ForecastStream(predictor_of(NumPyEngine, PLAIN)).update(np.concatenate([before, gap, after]))[-8:]
     np.testing.assert_allclose(said, numpy, rtol=1e-5)
+
+
+@pytest.mark.parametrize("nonnegative", [False, True])
+def test_nothing_is_expected_until_three_values_were_seen(make_predictor: Maker, nonnegative: bool) -> None:
+    predictor = make_predictor(replace(PLAIN, nonnegative=nonnegative))
+    values = [np.nan, 5.0, np.nan, 6.0, 5.5, np.nan, 7.0]
+    known = [False] * 5 + [True] * 2
+    whole, alone, bound = (ForecastStream(predictor) for _ in range(3))
+    step, singly = bound.bind(), []
+    for value in values:
+        singly.append(alone.update(value)[0])
+        step.x[0] = value
+        step.step()
+        np.testing.assert_array_equal(step.y, singly[-1])
+    for said in (whole.update(values), np.array(singly)):
+        assert np.isfinite(said).all(axis=1).tolist() == known and np.isnan(said).all(axis=1).tolist() == [
+            not each for each in known
+        ]
+    early = ForecastStream(predictor)
+    early.update([5.0])
+    assert np.isfinite(early.forecast(3)).all()  # who asks gets an answer, whatever it is worth
+
+
+def test_a_series_without_a_frequency_needs_the_time_of_every_value(make_predictor: Maker) -> None:
+    stream = ForecastStream(make_predictor(replace(IRREGULAR, past=(), future=(), static=())))
+    stream.update(1.0, time=["2024-03-01"])
+    bound, before = stream.bind(), stream.state
+    bound.x[0] = 2.0
+    for call in (lambda: stream.update(3.0), lambda: stream.update([3.0, 4.0]), bound.step):
+        with pytest.raises(UsageError) as raised:
+            call()
+        assert str(raised.value) == (
+            "The series has no regular frequency: give every update time=, a stamp of each value."
+        )
+    assert stream.state == before and stream.forecast(2).shape == (2, 13)
+
+
+def test_what_is_refused_after_steps_left_out_changes_nothing(
+    make_predictor: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = ForecastStream(make_predictor(DAILY))
+    stream.update([1.0, 2.0, 4.0], time="2024-01-01")
+    before, reader = stream.state, type(stream._reader)
+    read_block = reader.read
+
+    def fail(self: Any, values: Any, *others: Any) -> Any:
+        if np.isfinite(values).any():  # the steps left out are read
+            raise DataError("no")
+        return read_block(self, values, *others)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(reader, "read", fail)
+        with pytest.raises(DataError, match=r"^no$"):
+            stream.update([5.0, 6.0], time="2024-01-09")
+    assert stream.steps == 3 and stream.state == before
+    stream.update(5.0, time="2024-01-09")
+    assert stream.steps == 9
+
+
+def test_years_that_cannot_be_written_change_nothing() -> None:
+    stream = ForecastStream(predictor_of(executors()[-1], replace(HOURLY, past=(), future=(), static=())))
+    if stream._predictor.native is None:
+        pytest.skip("needs the native core: it looks clocks up for a span of years")
+    stream.update([1.0, 2.0, 4.0], time="9999-12-29")
+    before = stream.state
+    with pytest.raises(DataError, match=r"^The calendar would be asked about .*, expected a year from 1 to 9999\.$"):
+        stream.update([5.0] * 40, time="9999-12-30T20:00")
+    assert stream.steps == 3 and stream.state == before
+
+
+def test_a_code_that_only_the_network_refuses_changes_nothing(make_predictor: Maker) -> None:
+    view = make_panel(RICH).series(0)
+    stream = ForecastStream(make_predictor(RICH), view.static)
+    read(stream, view, 0, 10)
+    before = stream.state
+    for steps in (1, 2, 40):
+        past = np.ones((1, steps, 2))
+        past[0, -2:, 1] = 9.0
+        values = np.arange(steps, dtype=float)[None] + 1
+        if steps > 1:
+            with pytest.raises(DataError):
+                stream._reader.read(values, Beside(past=past))
+            assert stream.state == before
+    other = stream.copy()
+    other._reader.read(np.ones((1, 1)), Beside(past=np.array([[[1.0, 9.0]]])))  # seen one step later
+    before = other.state
+    with pytest.raises(DataError):
+        other.update(1.0)
+    assert other.state == before and other.steps == 11
+
+
+def test_static_covariates_that_are_no_numbers_are_refused(make_predictor: Maker) -> None:
+    with pytest.raises(DataError) as raised:
+        ForecastStream(make_predictor(RICH), ["x", 1.0])
+    assert str(raised.value) == "static is ['x', 1.0], expected numbers, NaN where missing."

@@ -24,6 +24,7 @@ from ensue.runtime.numpy_engine import NumPyEngine
 from ensue.runtime.predictor import Predictor
 from ensue.runtime.stream import ForecastStream
 from ensue.runtime.stream_batch import StreamBatch
+from ensue.runtime.stream_reader import Beside
 from ensue.tasks.forecasting import ForecastingTask, Sizes
 
 PLAIN = Schema("id", "ds", "y", seasons=(4,))
@@ -350,3 +351,54 @@ def test_arguments_that_do_not_fit_are_refused_and_change_nothing(make_predictor
         with pytest.raises(UsageError) as raised:
             irregular.update(np.ones((2, 3)), time=time)
         assert str(raised.value) == sentence
+
+
+def test_nothing_is_expected_of_a_stream_until_it_has_seen_three_values(make_predictor: Maker) -> None:
+    batch = StreamBatch(make_predictor(PLAIN), 70)
+    values = np.random.default_rng(0).normal(size=(70, 5))
+    values[69, 1] = np.nan
+    said = [batch.update(values[:, 0])[:, None], batch.update(values[:, 1:])]
+    known = np.tile(np.arange(5) >= 3, (70, 1))
+    known[69] = np.arange(5) >= 4
+    found = np.concatenate(said, axis=1)
+    np.testing.assert_array_equal(np.isfinite(found), np.repeat(known[:, :, None], 13, axis=2))
+    assert np.isnan(found[~known]).all()
+
+
+def test_an_update_that_is_refused_moves_no_stream(make_predictor: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+    predictor, rows = make_predictor(RICH), Rows(RICH)
+    batch = StreamBatch(predictor, STREAMS, static=rows.static)
+    batch.update(**rows.block(slice(0, 5)))
+    batch.update([1.0, 2.0], rows=[2, 5])  # two groups
+    before, reader, steps = batch.state, type(batch._reader), batch.steps
+    read_block = reader.read
+
+    def fail(self: Any, values: Any, *others: Any) -> Any:
+        if np.isfinite(values).any():  # the steps left out are read
+            raise DataError("no")
+        return read_block(self, values, *others)
+
+    later = rows.times[0, 20]
+    with monkeypatch.context() as patched:
+        patched.setattr(reader, "read", fail)
+        for chosen in (None, [5, 1]):
+            with pytest.raises(DataError, match=r"^no$"):
+                batch.update(np.ones(STREAMS if chosen is None else 2), time=later, rows=chosen)
+    assert batch.state == before and batch.steps.tolist() == steps.tolist()
+
+
+def test_a_code_that_only_the_network_refuses_moves_no_stream(make_predictor: Maker) -> None:
+    batch = StreamBatch(make_predictor(replace(RICH, past=())), 130, threads=2)
+    values = np.random.default_rng(0).normal(size=(130, 30))
+    batch.update(values, time=START)
+    batch.update(np.ones(65), rows=range(65))
+    before = batch.state
+    future = np.zeros((130, 30, 2))
+    for row in (0, 129):
+        wrong = future.copy()
+        wrong[row, -1, 1] = 7.0
+        with pytest.raises(DataError):
+            batch._reader.read(values, Beside(future=wrong))
+        assert batch.state == before
+    batch.update(values, future=future)
+    assert batch.steps.tolist() == [61] * 65 + [60] * 65

@@ -25,8 +25,9 @@ from ensue.data.calendar import (
 )
 from ensue.data.frequency import FIXED, SECOND, Frequency
 from ensue.data.rows import show_time
-from ensue.errors import DataError, ModelFileError
+from ensue.errors import DataError, ModelFileError, UsageError
 from ensue.runtime.native_engine import NativeEngine
+from ensue.runtime.stream_clock import NO_CLOCK, NO_STAMPS
 from ensue.runtime.stream_reader import Beside
 from ensue.runtime.stream_state import FIRST_STAMP, LAST_STAMP
 from ensue.tasks.forecasting import ForecastingTask, Scale
@@ -104,6 +105,16 @@ class NativeForecaster:
             tables = _native.CalendarTables(first, after, changes, offsets, self._holidays(first, after))
             self.core.set_tables(tables)
             self._span = first, after
+
+    def remedy(self, lacking: tuple[int, int] | str) -> None:
+        """Look up what the core lacks for a block, or raise where a block is refused and nothing can be done."""
+        if lacking == "clock":
+            raise UsageError(NO_CLOCK if self._schema.frequency.is_regular else NO_STAMPS)
+        if isinstance(lacking, str):
+            raise DataError(
+                "A covariate holds the code of a category that the model does not know: give codes it knows."
+            )
+        self.reach(*lacking)
 
     def _calendar(self) -> _native.Calendar:
         from ensue import _native
@@ -183,7 +194,7 @@ class NativeReader:
 
     def skip(self, steps: int, rows: Whole | None = None) -> None:
         while (lacking := self._streams.skip(steps, rows, self._threads)) is not None:
-            self._forecaster.reach(*lacking)
+            self._forecaster.remedy(lacking)
 
     def look_ahead(self, horizon: int, future: Floats | None, rows: Whole | None = None) -> Floats:
         streams = len(self.records) if rows is None else len(rows)
@@ -206,7 +217,7 @@ class NativeReader:
         given = [None if each is None else np.ascontiguousarray(each) for each in beside[1:]]
         arguments = (values, quantiles, stamps, given[0], given[1], given[2], rows, self._threads)
         while (lacking := self._streams.read(*arguments)) is not None:
-            self._forecaster.reach(*lacking)
+            self._forecaster.remedy(lacking)
 
 
 def _spacing(frequency: Frequency) -> tuple[int, int]:

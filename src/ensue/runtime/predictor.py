@@ -85,12 +85,15 @@ class Predictor:
         past = np.full((batch, len(self.task.schema.past)), np.nan)
         return ReaderState(self.task.reader.start(batch), networks, past)
 
-    def advance(self, values: Floats, block: Surroundings, state: ReaderState) -> tuple[Floats, ReaderState]:
+    def advance(
+        self, values: Floats, block: Surroundings, state: ReaderState, hush: bool = False
+    ) -> tuple[Floats, ReaderState]:
         """Read a block; what was expected of each of its values before it was seen.
 
         Args:
             values: `(batch, time)`, NaN where missing, hidden or still to come.
             block: stamps and covariates of the same steps.
+            hush: answer NaN until enough values were seen for a spread to mean anything.
 
         Returns quantiles `(batch, time, level)` in the data's units, and the state after the block.
         """
@@ -102,6 +105,8 @@ class Predictor:
             networks.append(tuple(after))
             total += normalised
         quantiles = self.task.answer(total / len(self.engines), reading.center, reading.spread)
+        if hush:
+            quantiles[~reading.ready] = np.nan
         return quantiles, ReaderState(causal, tuple(networks), block.past[:, -1])
 
     def _see(self, values: Floats, block: Surroundings, state: ReaderState) -> tuple[Reading, Floats, CausalState]:

@@ -20,7 +20,7 @@ from ensue.errors import DataError, ModelFileError, UsageError
 from ensue.runtime.predictor import Predictor, check_horizon
 from ensue.runtime.stream_clock import Clocks, Timing, check_clocks, irregular, no_timing, regular
 from ensue.runtime.stream_input import check_finite, covariates, numbers, stamps_of, statics
-from ensue.runtime.stream_reader import Beside, Reader, make_reader, skip_missing
+from ensue.runtime.stream_reader import Beside, Reader, make_reader, read_on
 from ensue.runtime.stream_state import HAS_LAST, KNOWN, LAST, STEPS, load, save
 
 Floats = NDArray[np.float64]
@@ -30,7 +30,8 @@ Whole = NDArray[np.int64]
 class ForecastStream:
     """One series read as it comes; made by `Forecaster.stream()`.
 
-    Threads may share a stream: its updates then come in some order, one after the other.
+    In the native core threads may share a stream as long as its values come without a time: its updates then come in some
+    order, one after the other. With NumPy, or with times, a stream belongs to one thread.
 
     Args:
         predictor: the trained forecaster.
@@ -77,8 +78,9 @@ class ForecastStream:
             past: `(steps, columns)` covariates known only up to now: numbers, or the codes of categories.
             future: `(steps, columns)` covariates known ahead, of the same steps.
 
-        Returns what was expected of each value before it was seen: quantiles `(steps, levels)`. Raises `UsageError` for
-        shapes that do not fit and `DataError` for values and stamps that cannot be.
+        Returns what was expected of each value before it was seen: quantiles `(steps, levels)`, NaN until three values
+        were seen, as before nothing can be said of their spread. Raises `UsageError` for shapes that do not fit and
+        `DataError` for values and stamps that cannot be; the stream has then read nothing.
         """
         if time is None and past is None and future is None and isinstance(values, (float, int)):
             expected = self._reader.step(values)
@@ -91,9 +93,8 @@ class ForecastStream:
         timing = self._timing(len(given), time)
         before = None if past is None else covariates("past", past, given.shape, self._schema.past)[None]
         beside = None if future is None else covariates("future", future, given.shape, self._schema.future)[None]
-        skip_missing(self._reader, timing.missing)
         block = Beside(timing.stamps, timing.deltas, before, beside)
-        quantiles: Floats = self._reader.read(given[None], block)[0]
+        quantiles: Floats = read_on(self._reader, timing.missing, given[None], block)[0]
         return quantiles
 
     def forecast(self, horizon: int | None = None, *, future: ArrayLike | None = None) -> Floats:
@@ -189,7 +190,7 @@ class BoundStream:
 
     @property
     def y(self) -> Floats:
-        """float64 `(levels,)`: the quantiles expected of it before it was seen."""
+        """float64 `(levels,)`: the quantiles expected of it before it was seen, NaN until three values were."""
         return self._y
 
     def step(self) -> None:

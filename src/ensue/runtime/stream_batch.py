@@ -18,7 +18,7 @@ from ensue.runtime.predictor import Predictor, check_horizon, series_of_like_len
 from ensue.runtime.stream import ForecastStream, check_future_given, records_after
 from ensue.runtime.stream_clock import Clocks, Timing, check_clocks, irregular, no_timing, regular
 from ensue.runtime.stream_input import covariates, numbers, stamps_of, statics
-from ensue.runtime.stream_reader import Beside, Reader, make_reader, skip_missing
+from ensue.runtime.stream_reader import Beside, Reader, make_reader, read_on
 from ensue.runtime.stream_state import KNOWN, STEPS, load, save
 
 Floats = NDArray[np.float64]
@@ -86,8 +86,9 @@ class StreamBatch:
                 frequency need a stamp of each value, `(streams, steps)`, or `(1, steps)` where all have the same.
             past, future: covariates `(streams, [steps,] columns)`, the first axis 1 where all streams have the same.
 
-        Returns quantiles `(streams, [steps,] levels)`. Raises `UsageError` for shapes that do not fit and `DataError`
-        for values and stamps that cannot be; no stream has then read anything.
+        Returns quantiles `(streams, [steps,] levels)`, of each stream NaN until it has seen three values. Raises
+        `UsageError` for shapes that do not fit and `DataError` for values and stamps that cannot be; no stream has then
+        read anything.
         """
         chosen, order = self._chosen(rows)
         given = numbers(values)
@@ -102,8 +103,8 @@ class StreamBatch:
         inner = given.shape[1:]
         before = self._covariates("past", past, count, inner, order)
         ahead = self._covariates("future", future, count, inner, order)
-        skip_missing(self._reader, timing.missing, chosen)
-        quantiles = self._reader.read(block, Beside(timing.stamps, timing.deltas, before, ahead), chosen)
+        beside = Beside(timing.stamps, timing.deltas, before, ahead)
+        quantiles = read_on(self._reader, timing.missing, block, beside, chosen)
         return _unsorted(quantiles[:, 0] if given.ndim == 1 else quantiles, order)
 
     def forecast(

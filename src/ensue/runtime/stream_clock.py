@@ -26,6 +26,11 @@ Named = Callable[[int], str]
 
 MOST_MISSING = 10_000_000
 """Steps left out that a stream still reads as missing; more of them are a mistake in the stamp."""
+NO_CLOCK = (
+    "The model uses the calendar and the stream has no clock yet: give the first update time=, "
+    "the stamp of its first value."
+)
+NO_STAMPS = "The series has no regular frequency: give every update time=, a stamp of each value."
 
 
 class Timing(NamedTuple):
@@ -55,16 +60,13 @@ class Clocks(NamedTuple):
 def check_clocks(clocks: Clocks, schema: Schema) -> None:
     """Raise `UsageError` where the usual spacing is to go on from a last step that nobody knows the time of."""
     if (calendar_names(schema.frequency) or not schema.frequency.is_regular) and not clocks.has_last.all():
-        raise UsageError(
-            "The model uses the calendar and the stream has no clock yet: give the first update time=, "
-            "the stamp of its first value."
-        )
+        raise UsageError(NO_CLOCK)
 
 
 def no_timing(clocks: Clocks, schema: Schema) -> Timing:
     """A block whose time nobody gave. Raises `UsageError` where it has to be known."""
     if not schema.frequency.is_regular:
-        raise UsageError("The series has no regular frequency: give every update time=, a stamp of each value.")
+        raise UsageError(NO_STAMPS)
     check_clocks(clocks, schema)
     return Timing(None, None, np.zeros(len(clocks.steps), np.int64))
 

@@ -86,16 +86,20 @@ def covariates(role: str, given: ArrayLike, shape: tuple[int, ...], known: Seque
     Raises `UsageError` for shapes that do not fit and `DataError` for numbers that cannot be.
     """
     names = [each.name for each in known]
-    try:
-        values = np.asarray(given, dtype=np.float64)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise DataError(f"{role} is {given!r}, expected numbers, NaN where missing.") from error
+    values = _numbers(role, given)
     wanted = (*shape, len(names))
     if [size for size in values.shape if size != 1] == [size for size in wanted if size != 1]:
         return check_covariates(role, values.reshape(wanted), known)  # one step, or one column, may go without its axis
     raise UsageError(
         f"{role} has shape {values.shape}, expected {wanted}: a row a step, with columns {', '.join(names) or 'none'}."
     )
+
+
+def _numbers(role: str, given: ArrayLike) -> Floats:
+    try:
+        return np.asarray(given, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise DataError(f"{role} is {given!r}, expected numbers, NaN where missing.") from error
 
 
 def check_covariates(role: str, values: Floats, known: Sequence[Covariate]) -> Floats:
@@ -120,7 +124,7 @@ def statics(given: ArrayLike | None, shape: tuple[int, ...], schema: Schema) -> 
     wanted = (*shape, len(schema.static))
     if given is None:
         return np.full(wanted, np.nan)
-    values = np.asarray(given, dtype=np.float64)
+    values = _numbers("static", given)
     if values.shape != wanted:
         raise UsageError(f"static has shape {values.shape}, expected {wanted}, one value a static covariate.")
     return check_covariates("static", values, schema.static)

@@ -54,7 +54,10 @@ class Reader(Protocol):
         """What does `step` from `x` `(1,)` to `y` `(levels,)`; False where that gives None."""
 
     def read(self, values: Floats, beside: Beside, rows: Whole | None = None) -> Floats:
-        """Quantiles `(streams, time, level)` expected of values `(streams, time)`."""
+        """Quantiles `(streams, time, level)` expected of values `(streams, time)`, NaN until enough were seen.
+
+        Where it raises, no stream has read anything.
+        """
 
     def skip(self, steps: int, rows: Whole | None = None) -> None:
         """Read so many missing steps."""
@@ -75,6 +78,19 @@ def make_reader(predictor: Predictor, static: Floats, threads: int = 1) -> Reade
     return NumPyReader(predictor, static) if native is None else native.streams(static, threads)
 
 
+def read_on(reader: Reader, missing: Whole, values: Floats, beside: Beside, rows: Whole | None = None) -> Floats:
+    """Read the steps that were left out, `(streams,)`, and then a block: all of it, or nothing where it raises."""
+    if not missing.any():
+        return reader.read(values, beside, rows)
+    before = reader.take(rows)
+    try:
+        skip_missing(reader, missing, rows)
+        return reader.read(values, beside, rows)
+    except BaseException:
+        reader.put(before, rows)
+        raise
+
+
 def skip_missing(reader: Reader, missing: Whole, rows: Whole | None = None) -> None:
     """Read the steps that were left out, `(streams,)`, in pieces, so that many of them take no memory."""
     for count in np.unique(missing[missing > 0]).tolist():
@@ -86,7 +102,10 @@ def skip_missing(reader: Reader, missing: Whole, rows: Whole | None = None) -> N
 
 
 class NumPyReader:
-    """The contract of the native core: it unpacks records, lets the predictor read, and packs them again."""
+    """The contract of the native core: it unpacks records, lets the predictor read, and packs them again.
+
+    Unlike there, threads do not take turns: streams belong to one of them.
+    """
 
     def __init__(self, predictor: Predictor, static: Floats) -> None:
         self._predictor = predictor
@@ -100,18 +119,21 @@ class NumPyReader:
 
     def read(self, values: Floats, beside: Beside, rows: Whole | None = None) -> Floats:
         layout, task = self._predictor.records, self._predictor.task
-        quantiles = np.empty((*values.shape, len(task.levels)))
+        quantiles, moved = np.empty((*values.shape, len(task.levels))), []
         for places, some in self._groups(rows):
             records = self.records[some]
             block = self._block(beside, records, places, values.shape[1])
-            expected, after = self._predictor.advance(values[places], block, layout.unpack(records))
+            expected, after = self._predictor.advance(values[places], block, layout.unpack(records), hush=True)
             layout.pack(after, records)
             clock = records[:, :CAUSAL].view(np.int64)
             clock[:, STEPS] += values.shape[1]
             if beside.stamps is not None or not task.schema.frequency.has_stamps:
                 clock[:, HAS_LAST] = 1
             clock[:, LAST] = np.where(clock[:, HAS_LAST] == 1, block.times[:, -1].astype(np.int64), clock[:, LAST])
-            self.records[some], quantiles[places] = records, expected
+            quantiles[places] = expected
+            moved.append((some, records))
+        for some, records in moved:  # only now, as the last group may still be refused
+            self.records[some] = records
         return quantiles
 
     def skip(self, steps: int, rows: Whole | None = None) -> None:
