@@ -14,7 +14,7 @@ import pytest
 
 import ensue
 
-NATIVE = {"learn/native_op.py", "runtime/engine.py", "runtime/native_engine.py", "runtime/native_forecaster.py"}
+NATIVE = {"learn/native_call.py", "runtime/engine.py", "runtime/native_engine.py", "runtime/native_forecaster.py"}
 """Who may import the native core: it may be missing, and these know what to do then."""
 
 HEAVY = ("torch", "polars", "narwhals", "numpy", "pandas", "pyarrow", "altair", "typer", "rich", "safetensors")

@@ -27,10 +27,34 @@ class Bytes {
 
   /* A whole number that somebody might have forgotten. */
   int64_t whole() {
-    static const int64_t known[] = {0,          1,          -1,          2,         3,         7,         8,         31,
-                                    32,         100,        255,         1000,      1 << 20,   1 << 30,   INT32_MAX, INT32_MIN,
-                                    1000000000, 1000000001, 1LL << 32,   1LL << 40, 1LL << 53, 1LL << 62, INT64_MAX, INT64_MIN,
-                                    INT64_MAX / 2, -(1LL << 40), 10000000, 9000000000000000};
+    static const int64_t known[] = {0,
+                                    1,
+                                    -1,
+                                    2,
+                                    3,
+                                    7,
+                                    8,
+                                    31,
+                                    32,
+                                    100,
+                                    255,
+                                    1000,
+                                    1 << 20,
+                                    1 << 30,
+                                    INT32_MAX,
+                                    INT32_MIN,
+                                    1000000000,
+                                    1000000001,
+                                    1LL << 32,
+                                    1LL << 40,
+                                    1LL << 53,
+                                    1LL << 62,
+                                    INT64_MAX,
+                                    INT64_MIN,
+                                    INT64_MAX / 2,
+                                    -(1LL << 40),
+                                    10000000,
+                                    9000000000000000};
     const int64_t kind = below(40);
     if (kind < static_cast<int64_t>(sizeof known / sizeof *known)) return known[kind];
     int64_t number = 0;
@@ -40,8 +64,8 @@ class Bytes {
 
   /* Mostly what a number may be, now and then what it should not be. */
   double real() {
-    static const double odd[] = {0.0,   -0.0,  NAN,   INFINITY, -INFINITY, 1e30,  -1e30, 1e-40,
-                                 1e300, -1e300, 5e-324, 9e15,    1e16,      0.5,   -1.0,  3.4e38};
+    static const double odd[] = {0.0,   -0.0,   NAN,    INFINITY, -INFINITY, 1e30, -1e30, 1e-40,
+                                 1e300, -1e300, 5e-324, 9e15,     1e16,      0.5,  -1.0,  3.4e38};
     if (once_in(8)) return odd[below(16)];
     return (static_cast<double>(byte()) - 127.5) / 32.0;
   }

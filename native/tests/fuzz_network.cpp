@@ -50,7 +50,8 @@ class Composer {
       case 10: made.add("softmax_head", {size_, out + 1}, {(out + 1) * size_, out + 1}); break;
       default: {
         const int64_t levels = 1 + bytes_.below(5), anchors = bytes_.below(4);
-        made.add("quantile_head", {size_, levels, bytes_.below(levels), anchors}, {(anchors + levels) * size_, anchors + levels});
+        made.add("quantile_head", {size_, levels, bytes_.below(levels), anchors},
+                 {(anchors + levels) * size_, anchors + levels});
       }
     }
   }
@@ -71,7 +72,8 @@ class Composer {
 
   void convolution(int64_t out) {
     const int64_t width = 1 + bytes_.below(6), stride = bytes_.once_in(4) ? 2 : 1, dilation = 1 + bytes_.below(3);
-    made.add("convolution", {size_, out, width, stride, dilation, !bytes_.once_in(4), 1, bytes_.below(5)}, {out * size_ * width, out});
+    made.add("convolution", {size_, out, width, stride, dilation, !bytes_.once_in(4), 1, bytes_.below(5)},
+             {out * size_ * width, out});
     size_ = out;
   }
 
@@ -81,20 +83,25 @@ class Composer {
 
 /* Some of it is no longer true. */
 void distort(ensue::Program &program, Bytes &bytes, std::vector<std::vector<float>> &weights) {
-  static const char *const kinds[] = {"linear", "lstm", "residual", "end", "embedding", "pooling", "quantile_head", "", "x"};
+  static const char *const kinds[] = {"linear",  "lstm",          "residual", "end", "embedding",
+                                      "pooling", "quantile_head", "",         "x"};
   for (int64_t lies = bytes.below(4); lies > 1 && !program.empty(); --lies) {
     const auto where = bytes.below(static_cast<int64_t>(program.size()));
     Instruction &chosen = program[static_cast<size_t>(where)];
     switch (bytes.below(8)) {
       case 0:
-        if (!chosen.numbers.empty()) chosen.numbers[static_cast<size_t>(bytes.below(static_cast<int64_t>(chosen.numbers.size())))] = bytes.whole();
+        if (!chosen.numbers.empty())
+          chosen.numbers[static_cast<size_t>(bytes.below(static_cast<int64_t>(chosen.numbers.size())))] = bytes.whole();
         break;
       case 1: chosen.numbers.push_back(bytes.whole()); break;
       case 2:
         if (!chosen.weights.empty()) chosen.weights.pop_back();
         break;
       case 3: program.erase(program.begin() + where); break;
-      case 4: program.insert(program.begin() + where, program[static_cast<size_t>(bytes.below(static_cast<int64_t>(program.size())))]); break;
+      case 4:
+        program.insert(program.begin() + where,
+                       program[static_cast<size_t>(bytes.below(static_cast<int64_t>(program.size())))]);
+        break;
       case 5: chosen.kind = kinds[bytes.below(9)]; break;
       default: /* weights that are hardly any; as many as before, so that they are taken */
         for (ensue::Weight &each : chosen.weights) {
@@ -126,19 +133,24 @@ void run(const Network &network, Bytes &bytes) {
     const Numbers<float> anchors(bytes.reals<float>(batch * std::max<int64_t>(steps, 1) * network.anchors));
     const Numbers<float> y(static_cast<size_t>(batch * steps * width));
     for (int64_t row = 0; row < batch * time; ++row) /* codes that mostly are some */
-      if (!bytes.once_in(2)) x.data()[row * network.input_size + bytes.below(std::min<int64_t>(network.input_size, 20))] = static_cast<float>(bytes.below(3));
+      if (!bytes.once_in(2))
+        x.data()[row * network.input_size + bytes.below(std::min<int64_t>(network.input_size, 20))] =
+            static_cast<float>(bytes.below(3));
     std::vector<int64_t> lengths;
-    for (int64_t row = 0; bytes.once_in(2) && row < batch; ++row) lengths.push_back(bytes.once_in(6) ? bytes.whole() : 1 + bytes.below(time));
+    for (int64_t row = 0; bytes.once_in(2) && row < batch; ++row)
+      lengths.push_back(bytes.once_in(6) ? bytes.whole() : 1 + bytes.below(time));
     lengths.resize(lengths.empty() ? 0 : static_cast<size_t>(batch), time);
     const Guarded workspace(room);
     const bool silent = !outputs && bytes.once_in(2);
     const int status = network.forward(x.data(), network.anchors > 0 ? anchors.data() : nullptr, pointers.data(),
-                                       silent ? nullptr : y.data(), batch, time, lengths.empty() ? nullptr : lengths.data(), outputs,
-                                       workspace.start(), threads);
-    CHECK(status == ENSUE_OK || status == ENSUE_BAD_LENGTH || status == ensue::NETWORK_BAD_CODE || status == ensue::NETWORK_BAD_CALL,
+                                       silent ? nullptr : y.data(), batch, time, lengths.empty() ? nullptr : lengths.data(),
+                                       outputs, workspace.start(), threads);
+    CHECK(status == ENSUE_OK || status == ENSUE_BAD_LENGTH || status == ensue::NETWORK_BAD_CODE ||
+              status == ensue::NETWORK_BAD_CALL,
           "forward says ", status);
     ensue::BadCode found;
-    network.find_bad_code(x.data(), batch, time, status == ENSUE_BAD_LENGTH || lengths.empty() ? nullptr : lengths.data(), found);
+    network.find_bad_code(x.data(), batch, time, status == ENSUE_BAD_LENGTH || lengths.empty() ? nullptr : lengths.data(),
+                          found);
     x.check("x");
     y.check("y");
     anchors.check("anchors");

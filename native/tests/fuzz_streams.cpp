@@ -11,10 +11,12 @@ using namespace ensue;
 ForecasterPlan plan_of(Bytes &bytes) {
   std::vector<int64_t> seasons;
   for (int64_t left = bytes.below(3); left > 0; --left) seasons.push_back(2 + bytes.below(30));
-  ForecasterPlan plan{FrontEnd(seasons, 1.0 + static_cast<double>(bytes.below(100))), {}, false, false, 0, 0, 0, {}, {}, 0, false};
+  ForecasterPlan plan{
+      FrontEnd(seasons, 1.0 + static_cast<double>(bytes.below(100))), {}, false, false, 0, 0, 0, {}, {}, 0, false};
   for (int64_t cycle = 0; cycle < 7; ++cycle)
     if (bytes.once_in(3)) plan.calendar.cycles.push_back(static_cast<Cycle>(cycle));
-  plan.calendar.spacing = {static_cast<Spacing::Kind>(bytes.below(3)), bytes.once_in(2) ? 1 + bytes.below(200) : bytes.whole(), bytes.below(34) - 1};
+  plan.calendar.spacing = {static_cast<Spacing::Kind>(bytes.below(3)),
+                           bytes.once_in(2) ? 1 + bytes.below(200) : bytes.whole(), bytes.below(34) - 1};
   plan.calendar.holiday_columns = bytes.once_in(3) ? 3 : bytes.once_in(3) ? 1 : 0;
   plan.calendar.needs_tables = bytes.once_in(2);
   plan.has_stamps = bytes.once_in(2);
@@ -45,7 +47,8 @@ std::unique_ptr<Network> network_for(const ForecasterPlan &plan, Bytes &bytes) {
 CalendarTables tables_of(Bytes &bytes) {
   CalendarTables tables;
   tables.first = bytes.whole(), tables.after = bytes.whole();
-  for (int64_t left = bytes.below(3); left > 0; --left) tables.changes.push_back(tables.first), tables.offsets.push_back(bytes.whole());
+  for (int64_t left = bytes.below(3); left > 0; --left)
+    tables.changes.push_back(tables.first), tables.offsets.push_back(bytes.whole());
   for (int64_t left = bytes.below(3); left > 0; --left) tables.holidays.push_back(left * 100);
   return tables;
 }
@@ -72,7 +75,8 @@ void read_some(Streams &streams, Bytes &bytes) {
   std::vector<int64_t> rows;
   for (int64_t row = 0; row < streams.count(); ++row)
     if (bytes.once_in(2)) rows.push_back(row);
-  Block block = streams.block(rows.empty() ? nullptr : rows.data(), rows.empty() ? streams.count() : static_cast<int64_t>(rows.size()));
+  Block block = streams.block(rows.empty() ? nullptr : rows.data(),
+                              rows.empty() ? streams.count() : static_cast<int64_t>(rows.size()));
   block.time = 1 + bytes.below(20);
   const int64_t cells = block.count * block.time;
   const Numbers<double> values(bytes.reals<double>(cells)), deltas(bytes.reals<double>(cells));

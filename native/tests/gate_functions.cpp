@@ -75,7 +75,8 @@ struct Worst {
     const double distance = std::fabs(static_cast<double>(found) - exact);
     if (distance > absolute) absolute = distance, at_absolute = x;
     if (x >= function->ulp_from && distance > ulp * spacing(exact)) ulp = distance / spacing(exact), at_ulp = x;
-    if (looked_at > 1 && (x > x_before) == (found < before) && x != x_before) back = std::fmax(back, std::fabs(found - before));
+    if (looked_at > 1 && (x > x_before) == (found < before) && x != x_before)
+      back = std::fmax(back, std::fabs(found - before));
     if (found != 1 && x > 0) edge = INFINITY;
     if (found == 1 && edge == INFINITY) edge = x;
     before = found;
@@ -91,8 +92,9 @@ struct Worst {
     std::printf("%s %-8s %-7s %10ld floats: %.3f ulp at %.9g", holds() ? "ok    " : "FAILED", kernels->name, function->name,
                 looked_at, ulp, static_cast<double>(at_ulp));
     if (std::isfinite(function->ulp_from)) std::printf(" (x >= %g)", static_cast<double>(function->ulp_from));
-    std::printf(", %.4g absolute at %.9g; 1 from %.9g on; goes back by %.3g at most; %ld outside, %ld not odd, %ld not NaN\n",
-                absolute, static_cast<double>(at_absolute), static_cast<double>(edge), back, outside, not_odd, wrong_nan);
+    std::printf(
+        ", %.4g absolute at %.9g; 1 from %.9g on; goes back by %.3g at most; %ld outside, %ld not odd, %ld not NaN\n",
+        absolute, static_cast<double>(at_absolute), static_cast<double>(edge), back, outside, not_odd, wrong_nan);
     std::fflush(stdout);
   }
 };

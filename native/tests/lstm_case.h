@@ -26,7 +26,10 @@ class Case {
  public:
   Case(const ensue_kernels &kernels, Sizes sizes, bool varied, bool reverse, int threads, int storage = ENSUE_FULL,
        uint64_t seed = 1)
-      : kernels(kernels), sizes(sizes), storage(storage), packed(kernels.lstm_bytes(sizes.input, sizes.hidden, storage)),
+      : kernels(kernels),
+        sizes(sizes),
+        storage(storage),
+        packed(kernels.lstm_bytes(sizes.input, sizes.hidden, storage)),
         packed_back(kernels.lstm_back_bytes(sizes.input, sizes.hidden)) {
     Chance chance(seed);
     const int64_t rows = sizes.batch, in = sizes.input, hidden = sizes.hidden;
@@ -53,10 +56,11 @@ class Case {
   }
 
   void pack() {
-    const int status = kernels.lstm_pack(sizes.input, sizes.hidden, weight_ih.data(), weight_hh.data(), bias.data(), storage,
-                                         packed.start());
+    const int status = kernels.lstm_pack(sizes.input, sizes.hidden, weight_ih.data(), weight_hh.data(), bias.data(),
+                                         storage, packed.start());
     CHECK(status == ENSUE_OK, "lstm_pack says ", status);
-    const int back = kernels.lstm_pack_back(sizes.input, sizes.hidden, weight_ih.data(), weight_hh.data(), packed_back.start());
+    const int back =
+        kernels.lstm_pack_back(sizes.input, sizes.hidden, weight_ih.data(), weight_hh.data(), packed_back.start());
     CHECK(back == ENSUE_OK, "lstm_pack_back says ", back);
     packed.check("packed weights");
     packed_back.check("weights packed for the way back");
@@ -64,8 +68,9 @@ class Case {
 
   /* With weights other than its own, where these are stored in fewer bits. */
   Problem problem() const {
-    Problem p = {sizes.input, sizes.hidden, sizes.batch, sizes.time, call.reverse != 0, widened(weight_ih), widened(weight_hh),
-                 widened(bias), widened(x), widened(h), widened(c), widened(dy), widened(dh), widened(dc), lengths};
+    Problem p = {sizes.input,        sizes.hidden,       sizes.batch,   sizes.time,  call.reverse != 0,
+                 widened(weight_ih), widened(weight_hh), widened(bias), widened(x),  widened(h),
+                 widened(c),         widened(dy),        widened(dh),   widened(dc), lengths};
     if (lengths.empty()) p.lengths.assign(static_cast<size_t>(sizes.batch), sizes.time);
     return p;
   }
@@ -92,7 +97,9 @@ struct Forward {
   /* `time`: of the arrays; what is beyond the case's own time is padding, and no numbers. */
   Forward(const Case<Real> &from, bool keep, int64_t time)
       : x(static_cast<size_t>(from.sizes.batch * time * (from.sizes.input + gap))),
-        y(static_cast<size_t>(from.sizes.batch * time * (from.sizes.hidden + gap))), h(from.h), c(from.c),
+        y(static_cast<size_t>(from.sizes.batch * time * (from.sizes.hidden + gap))),
+        h(from.h),
+        c(from.c),
         reserve(keep ? bytes_of(from, time, nullptr, &ensue_kernels::lstm_reserve_bytes) : 0),
         workspace(bytes_of(from, time, keep ? reserve.start() : nullptr, &ensue_kernels::lstm_workspace_bytes)) {
     call = call_of(from, time);

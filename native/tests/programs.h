@@ -80,7 +80,8 @@ inline std::unique_ptr<Builder> striding_program() {
   return made;
 }
 
-inline std::unique_ptr<ensue::Network> built(const ensue::Program &program, const ensue_kernels &kernels, int storage = ENSUE_FULL) {
+inline std::unique_ptr<ensue::Network> built(const ensue::Program &program, const ensue_kernels &kernels,
+                                             int storage = ENSUE_FULL) {
   std::string error;
   std::unique_ptr<ensue::Network> network = ensue::Network::build(program, &kernels, storage, error);
   CHECK(network != nullptr, kernels.name, ": ", error);

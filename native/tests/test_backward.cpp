@@ -13,9 +13,13 @@ struct Backward {
   ensue_lstm_gradient_call call;
 
   Backward(const Case<Real> &from, const Forward<Real> &forward, bool wants_dx = true, bool has_dy = true)
-      : dy(static_cast<size_t>(rows(forward) * (from.sizes.hidden + gap))), dh(from.dh), dc(from.dc),
-        dx(static_cast<size_t>(rows(forward) * (from.sizes.input + gap))), dweight_ih(from.weight_ih.size()),
-        dweight_hh(from.weight_hh.size()), dbias(from.bias.size()),
+      : dy(static_cast<size_t>(rows(forward) * (from.sizes.hidden + gap))),
+        dh(from.dh),
+        dc(from.dc),
+        dx(static_cast<size_t>(rows(forward) * (from.sizes.input + gap))),
+        dweight_ih(from.weight_ih.size()),
+        dweight_hh(from.weight_hh.size()),
+        dbias(from.bias.size()),
         workspace(from.kernels.lstm_gradient_workspace_bytes(set(from, forward, wants_dx, has_dy))) {
     const int64_t hidden = from.sizes.hidden, time = forward.call.time;
     for (int64_t row = 0; row < from.sizes.batch; ++row) {
@@ -59,8 +63,8 @@ struct Backward {
   }
 
   bool same_bits(const Backward &other) const {
-    return dh.same_bits(other.dh) && dc.same_bits(other.dc) && dx.same_bits(other.dx) && dweight_ih.same_bits(other.dweight_ih) &&
-           dweight_hh.same_bits(other.dweight_hh) && dbias.same_bits(other.dbias);
+    return dh.same_bits(other.dh) && dc.same_bits(other.dc) && dx.same_bits(other.dx) &&
+           dweight_ih.same_bits(other.dweight_ih) && dweight_hh.same_bits(other.dweight_hh) && dbias.same_bits(other.dbias);
   }
 };
 
@@ -79,14 +83,17 @@ void against_reference(const Case<Real> &given, bool wants_dx, bool has_dy) {
   const Answer answer = solve(problem, true);
   const Forward<Real> forward(given, true);
   const Backward<Real> found(given, forward, wants_dx, has_dy);
-  double far = std::max({furthest(found.dh, answer.dh), furthest(found.dc, answer.dc), furthest(found.dweight_ih, answer.dweight_ih),
-                         furthest(found.dweight_hh, answer.dweight_hh), furthest(found.dbias, answer.dbias)});
+  double far =
+      std::max({furthest(found.dh, answer.dh), furthest(found.dc, answer.dc), furthest(found.dweight_ih, answer.dweight_ih),
+                furthest(found.dweight_hh, answer.dweight_hh), furthest(found.dbias, answer.dbias)});
   const std::vector<Real> dx = without_gaps(found.dx, given.sizes.batch * given.sizes.time, given.sizes.input);
   if (wants_dx) {
     far = std::max(far, furthest(dx, answer.dx));
     for (int64_t row = 0; row < given.sizes.batch; ++row)
-      for (int64_t at = problem.lengths[static_cast<size_t>(row)] * given.sizes.input; at < given.sizes.time * given.sizes.input; ++at)
-        CHECK(dx[static_cast<size_t>(row * given.sizes.time * given.sizes.input + at)] == 0, "dx beyond a length is not zero");
+      for (int64_t at = problem.lengths[static_cast<size_t>(row)] * given.sizes.input;
+           at < given.sizes.time * given.sizes.input; ++at)
+        CHECK(dx[static_cast<size_t>(row * given.sizes.time * given.sizes.input + at)] == 0,
+              "dx beyond a length is not zero");
   } else {
     for (const Real each : dx) CHECK(std::isnan(each), "dx was written, and was not wanted");
   }
@@ -139,8 +146,8 @@ TEST("gradients are the same bits whatever padding follows the rows") {
     const Case<Real> given(kernels, {5, 19, 11, 14}, true, true, 1);
     const Forward<Real> forward(given, true), longer(given, true, 23);
     const Backward<Real> close(given, forward), far(given, longer);
-    CHECK(close.dweight_hh.same_bits(far.dweight_hh) && close.dweight_ih.same_bits(far.dweight_ih) && close.dbias.same_bits(far.dbias) &&
-              close.dh.same_bits(far.dh) && close.dc.same_bits(far.dc),
+    CHECK(close.dweight_hh.same_bits(far.dweight_hh) && close.dweight_ih.same_bits(far.dweight_ih) &&
+              close.dbias.same_bits(far.dbias) && close.dh.same_bits(far.dh) && close.dc.same_bits(far.dc),
           kernels.name, ": gradients differ");
   });
 }
@@ -156,7 +163,8 @@ TEST("what is no number in one row leaves the gradients of the other rows' input
     const Backward<Real> bad(given, bad_forward);
     const int64_t width = given.sizes.time * (given.sizes.input + 2);
     for (int64_t row = 0; row < given.sizes.batch; ++row) {
-      const bool same = std::memcmp(sound.dx.data() + row * width, bad.dx.data() + row * width, static_cast<size_t>(width) * sizeof(Real)) == 0;
+      const bool same = std::memcmp(sound.dx.data() + row * width, bad.dx.data() + row * width,
+                                    static_cast<size_t>(width) * sizeof(Real)) == 0;
       CHECK(same == (row != 4), kernels.name, " row ", row);
     }
     CHECK(std::isnan(bad.dweight_hh[0]), kernels.name, ": the gradients of the weights hide it");

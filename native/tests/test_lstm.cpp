@@ -22,14 +22,15 @@ std::vector<Kind> kinds() {
           all.push_back({{input, hidden, batch, time}, varied, reverse, 1});
         }
   const Kind large[] = {
-      {{1, 64, 1, 40}, false, false, 1},    {{64, 64, 1, 40}, false, true, 1},  {{9, 40, 37, 60}, true, false, 5},
-      {{9, 40, 37, 60}, true, true, 4},     {{1, 48, 20, 70}, false, true, 3},  {{70, 64, 5, 33}, true, false, 2},
-      {{40, 130, 9, 12}, false, false, 2},  {{300, 20, 4, 30}, true, true, 1},  {{3, 17, 200, 9}, true, false, 5},
+      {{1, 64, 1, 40}, false, false, 1},    {{64, 64, 1, 40}, false, true, 1}, {{9, 40, 37, 60}, true, false, 5},
+      {{9, 40, 37, 60}, true, true, 4},     {{1, 48, 20, 70}, false, true, 3}, {{70, 64, 5, 33}, true, false, 2},
+      {{40, 130, 9, 12}, false, false, 2},  {{300, 20, 4, 30}, true, true, 1}, {{3, 17, 200, 9}, true, false, 5},
       {{130, 200, 24, 6}, false, false, 1},
   };
   all.insert(all.end(), std::begin(large), std::end(large));
   if (!check::quick()) return all;
-  std::vector<Kind> some = {{{9, 40, 13, 60}, true, false, 3}, {{64, 64, 1, 12}, false, true, 1}, {{40, 33, 5, 9}, true, true, 1}};
+  std::vector<Kind> some = {
+      {{9, 40, 13, 60}, true, false, 3}, {{64, 64, 1, 12}, false, true, 1}, {{40, 33, 5, 9}, true, true, 1}};
   for (size_t each = 0; each < all.size() - std::size(large); each += 11) some.push_back(all[each]);
   return some;
 }
@@ -52,10 +53,12 @@ void against_reference(const Case<Real> &given, const Problem &problem, double t
     }
     const double far = std::max({furthest(y, answer.y), furthest(found.h, answer.h), furthest(found.c, answer.c)});
     CHECK(far <= tolerance, given.kernels.name, " ", given.sizes, " lengths ", !given.lengths.empty(), " reverse ",
-          given.call.reverse, " threads ", given.call.threads, " storage ", given.storage, " keep ", keep, ": ", far, " off");
+          given.call.reverse, " threads ", given.call.threads, " storage ", given.storage, " keep ", keep, ": ", far,
+          " off");
     for (int64_t row = 0; row < given.sizes.batch * given.sizes.time; ++row)
       for (int64_t each = 0; each < Forward<Real>::gap; ++each)
-        CHECK(std::isnan(found.shown(0, row, given.sizes.hidden + each)), given.kernels.name, ": between rows of y was written");
+        CHECK(std::isnan(found.shown(0, row, given.sizes.hidden + each)), given.kernels.name,
+              ": between rows of y was written");
   }
 }
 
@@ -74,10 +77,13 @@ Problem reduced(const Case<float> &given) {
   Problem problem = given.problem();
   const int64_t in = given.sizes.input, hidden = given.sizes.hidden;
   for (int64_t row = 0; row < 4 * hidden; ++row) {
-    const float *h = &given.weight_hh[static_cast<size_t>(row * hidden)], *x = &given.weight_ih[static_cast<size_t>(row * in)];
+    const float *h = &given.weight_hh[static_cast<size_t>(row * hidden)],
+                *x = &given.weight_ih[static_cast<size_t>(row * in)];
     const float largest = std::fmax(largest_of(h, hidden), largest_of(x, in));
-    for (int64_t k = 0; k < hidden; ++k) problem.weight_hh[static_cast<size_t>(row * hidden + k)] = stored(h[k], largest, given.storage);
-    for (int64_t k = 0; k < in; ++k) problem.weight_ih[static_cast<size_t>(row * in + k)] = stored(x[k], largest, given.storage);
+    for (int64_t k = 0; k < hidden; ++k)
+      problem.weight_hh[static_cast<size_t>(row * hidden + k)] = stored(h[k], largest, given.storage);
+    for (int64_t k = 0; k < in; ++k)
+      problem.weight_ih[static_cast<size_t>(row * in + k)] = stored(x[k], largest, given.storage);
   }
   return problem;
 }
@@ -121,8 +127,8 @@ TEST("a step after the other is the sequence") {
         const Guarded scratch(kernels.lstm_step_bytes(sizes.input, sizes.hidden));
         double far = 0;
         for (int64_t t = 0; t < sizes.time; ++t) {
-          kernels.lstm_step(given.packed.start(), storage, sizes.input, sizes.hidden, x.data() + t * sizes.input, h.data(), c.data(),
-                            scratch.start());
+          kernels.lstm_step(given.packed.start(), storage, sizes.input, sizes.hidden, x.data() + t * sizes.input, h.data(),
+                            c.data(), scratch.start());
           for (int64_t unit = 0; unit < sizes.hidden; ++unit)
             far = std::max(far, static_cast<double>(std::fabs(h[static_cast<size_t>(unit)] - whole.shown(0, t, unit))));
         }

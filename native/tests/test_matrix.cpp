@@ -20,7 +20,8 @@ std::vector<Shape> shapes() {
 }
 
 template <typename Real>
-void times_one(const ensue_kernels &kernels, Shape shape, int storage, bool add, bool biased, int64_t gap, double tolerance) {
+void times_one(const ensue_kernels &kernels, Shape shape, int storage, bool add, bool biased, int64_t gap,
+               double tolerance) {
   const auto [n, k, m] = shape;
   Chance chance(static_cast<uint64_t>(n * 7 + k * 3 + m));
   const int64_t w_stride = k + gap, x_stride = k + gap, y_stride = n + gap;
@@ -30,7 +31,8 @@ void times_one(const ensue_kernels &kernels, Shape shape, int storage, bool add,
   const std::vector<Real> before = y.copy();
   const Guarded packed(kernels.matrix_bytes(n, k, storage));
   CHECK(kernels.matrix_pack(w.data(), w_stride, n, k, storage, packed.start()) == ENSUE_OK, "matrix_pack refuses");
-  kernels.matrix_times(packed.start(), n, k, storage, x.data(), x_stride, m, biased ? bias.data() : nullptr, y.data(), y_stride, add);
+  kernels.matrix_times(packed.start(), n, k, storage, x.data(), x_stride, m, biased ? bias.data() : nullptr, y.data(),
+                       y_stride, add);
   packed.check("packed matrix");
   y.check("y");
   for (int64_t row = 0; row < m; ++row)
@@ -46,8 +48,8 @@ void times_one(const ensue_kernels &kernels, Shape shape, int storage, bool add,
       double sum = (add ? was : 0.0) + (biased ? static_cast<double>(bias[static_cast<size_t>(column)]) : 0.0);
       for (int64_t each = 0; each < k; ++each)
         sum += stored(own[each], largest, storage) * static_cast<double>(x[static_cast<size_t>(row * x_stride + each)]);
-      CHECK(std::fabs(static_cast<double>(y[at]) - sum) <= tolerance, kernels.name, " n ", n, " k ", k, " m ", m, " storage ",
-            storage, ": ", y[at], " is not ", sum);
+      CHECK(std::fabs(static_cast<double>(y[at]) - sum) <= tolerance, kernels.name, " n ", n, " k ", k, " m ", m,
+            " storage ", storage, ": ", y[at], " is not ", sum);
     }
 }
 
@@ -98,6 +100,22 @@ TEST("what is no number, or too large, stays so in every storage") {
   });
 }
 
+TEST("in bf16 a weight halfway between two goes to the even one, and none grows past the largest") {
+  each_float_table([](const ensue_kernels &kernels) {
+    const float w[4] = {1 + 1 / 256.0f, 1 + 3 / 256.0f, -1 - 1 / 256.0f, 3e38f},
+                expected[4] = {1, 1 + 1 / 64.0f, -1, 3e38f};
+    for (int each = 0; each < 4; ++each) {
+      const float x = 1;
+      float y = 0;
+      const Guarded packed(kernels.matrix_bytes(1, 1, ENSUE_BF16));
+      kernels.matrix_pack(w + each, 1, 1, 1, ENSUE_BF16, packed.start());
+      kernels.matrix_times(packed.start(), 1, 1, ENSUE_BF16, &x, 1, 1, nullptr, &y, 1, 0);
+      CHECK(std::fabs(y - expected[each]) <= expected[3] * 0.002f * (each == 3), kernels.name, ": ", w[each], " became ",
+            y);
+    }
+  });
+}
+
 TEST("whole numbers stand for very small weights too, down to those that count as zero") {
   each_float_table([](const ensue_kernels &kernels) {
     for (const float size : {1e-30f, 1e-35f, 3e-38f, 1e-40f, 2.6e-43f, 1e-45f, 0.0f}) {
@@ -118,7 +136,8 @@ TEST("a matrix that cannot be is refused") {
     const Real w[4] = {};
     const Guarded packed(kernels.matrix_bytes(2, 2, ENSUE_FULL));
     const int64_t most = INT64_MAX;
-    const std::pair<int64_t, int64_t> sizes[] = {{0, 2}, {2, 0}, {-1, 2}, {2, -1}, {most, 2}, {2, most}, {most, most}, {1LL << 40, 1LL << 40}};
+    const std::pair<int64_t, int64_t> sizes[] = {{0, 2},    {2, 0},    {-1, 2},      {2, -1},
+                                                 {most, 2}, {2, most}, {most, most}, {1LL << 40, 1LL << 40}};
     for (const auto &[n, k] : sizes)
       CHECK(kernels.matrix_pack(w, 2, n, k, ENSUE_FULL, packed.start()) == ENSUE_BAD_SHAPE, kernels.name, " ", n, " x ", k);
     for (const auto &[n, k] : {std::pair{most, int64_t{2}}, std::pair{int64_t{2}, most}, std::pair{most, most}})

@@ -30,9 +30,11 @@ class Session {
     const Guarded workspace(network_.workspace_bytes(batch_, time, true, threads));
     const long before = allocations();
     const unsigned mode = processor_mode();
-    const int status = network_.forward(given.data(), network_.anchors > 0 ? beside.data() : nullptr, pointers_.data(), y.data(),
-                                        batch_, time, lengths.empty() ? nullptr : lengths.data(), true, workspace.start(), threads);
-    if (alone) CHECK(threads > 1 || allocations() == before, network_.kernels->name, ": ", allocations() - before, " allocations");
+    const int status =
+        network_.forward(given.data(), network_.anchors > 0 ? beside.data() : nullptr, pointers_.data(), y.data(), batch_,
+                         time, lengths.empty() ? nullptr : lengths.data(), true, workspace.start(), threads);
+    if (alone)
+      CHECK(threads > 1 || allocations() == before, network_.kernels->name, ": ", allocations() - before, " allocations");
     CHECK(processor_mode() == mode, network_.kernels->name, ": the processor's mode has changed");
     CHECK(status == expected, network_.kernels->name, " says ", status, " and not ", expected);
     y.check("y");
@@ -64,14 +66,15 @@ struct Input {
     Chance chance(3);
     x = chance.numbers<float>(batch * time * network.input_size, 1.5);
     anchors = chance.numbers<float>(batch * time * network.anchors, 1.0);
-    for (size_t at = static_cast<size_t>(network.input_size) - 1; categories > 0 && at < x.size(); at += static_cast<size_t>(network.input_size))
+    for (size_t at = static_cast<size_t>(network.input_size) - 1; categories > 0 && at < x.size();
+         at += static_cast<size_t>(network.input_size))
       x[at] = static_cast<float>(chance.below(categories));
   }
 };
 
 /* Some rows and steps of a batch x time x width. */
-std::vector<float> part(const std::vector<float> &from, int64_t time, int64_t width, int64_t row, int64_t rows, int64_t first,
-                        int64_t steps) {
+std::vector<float> part(const std::vector<float> &from, int64_t time, int64_t width, int64_t row, int64_t rows,
+                        int64_t first, int64_t steps) {
   std::vector<float> result;
   for (int64_t each = row; each < row + rows; ++each) {
     const float *start = from.data() + (each * time + first) * width;
@@ -83,7 +86,8 @@ std::vector<float> part(const std::vector<float> &from, int64_t time, int64_t wi
 void close(const std::vector<float> &found, const std::vector<float> &expected, double tolerance, const char *what) {
   CHECK(found.size() == expected.size(), what, ": ", found.size(), " numbers and not ", expected.size());
   for (size_t each = 0; each < found.size(); ++each)
-    CHECK(std::fabs(found[each] - expected[each]) <= tolerance, what, " at ", each, ": ", found[each], " is not ", expected[each]);
+    CHECK(std::fabs(found[each] - expected[each]) <= tolerance, what, " at ", each, ": ", found[each], " is not ",
+          expected[each]);
 }
 
 constexpr int64_t BATCH = 7, TIME = 60;
@@ -100,7 +104,8 @@ TEST("a causal network gives the same in one call and in any blocks, and leaves 
         Session session(*network, BATCH);
         for (int64_t first = 0; first < TIME; first += block) {
           const int64_t steps = std::min(block, TIME - first);
-          close(session.call(part(input.x, TIME, 3, 0, BATCH, first, steps), part(input.anchors, TIME, 2, 0, BATCH, first, steps), steps),
+          close(session.call(part(input.x, TIME, 3, 0, BATCH, first, steps),
+                             part(input.anchors, TIME, 2, 0, BATCH, first, steps), steps),
                 part(y, TIME, 3, 0, BATCH, first, steps), 2e-5, "y");
         }
         close(session.state(), whole.state(), 2e-5, "the state");
@@ -119,7 +124,9 @@ TEST("a row of a batch is what it is alone, and what it is under any number of t
       const std::vector<float> y = Session(*network, BATCH).call(input.x, input.anchors, TIME);
       for (const float each : y) CHECK(std::isfinite(each), kernels.name, ": ", each);
       for (int64_t row = 0; row < BATCH; ++row)
-        close(Session(*network, 1).call(part(input.x, TIME, in, row, 1, 0, TIME), part(input.anchors, TIME, network->anchors, row, 1, 0, TIME), TIME),
+        close(Session(*network, 1)
+                  .call(part(input.x, TIME, in, row, 1, 0, TIME),
+                        part(input.anchors, TIME, network->anchors, row, 1, 0, TIME), TIME),
               part(y, steps, out, row, 1, 0, steps), 2e-5, "a row alone");
       for (const int threads : {2, 3, 7, 500})
         close(Session(*network, BATCH).call(input.x, input.anchors, TIME, {}, threads), y, 2e-5, "more threads");
@@ -142,7 +149,9 @@ TEST("what lies beyond a row's length is nothing to it") {
       const std::vector<float> y = session.call(input.x, input.anchors, TIME, lengths);
       for (int64_t row = 0; row < BATCH; ++row) {
         const int64_t own = lengths[static_cast<size_t>(row)], answered = steps == 1 ? 1 : own;
-        close(Session(*network, 1).call(part(input.x, TIME, in, row, 1, 0, own), part(input.anchors, TIME, network->anchors, row, 1, 0, own), own),
+        close(Session(*network, 1)
+                  .call(part(input.x, TIME, in, row, 1, 0, own),
+                        part(input.anchors, TIME, network->anchors, row, 1, 0, own), own),
               part(y, steps, out, row, 1, 0, answered), 2e-5, "a row of this length");
       }
     }
@@ -160,8 +169,8 @@ TEST("a network with strides answers every so many steps") {
     for (const int64_t block : {6, 12, 30}) {
       Session session(*network, BATCH);
       for (int64_t first = 0; first < TIME; first += block)
-        close(session.call(part(input.x, TIME, 2, 0, BATCH, first, block), {}, block), part(y, TIME / 6, 5, 0, BATCH, first / 6, block / 6),
-              2e-5, "y");
+        close(session.call(part(input.x, TIME, 2, 0, BATCH, first, block), {}, block),
+              part(y, TIME / 6, 5, 0, BATCH, first / 6, block / 6), 2e-5, "y");
     }
     Session refused(*network, BATCH);
     refused.call(part(input.x, TIME, 2, 0, BATCH, 0, 7), {}, 7, {}, 1, ensue::NETWORK_BAD_CALL);
@@ -196,7 +205,8 @@ TEST("codes that no table has are refused, and said") {
         Session(*network, 1).call(input.x, input.anchors, time, {}, 1, ensue::NETWORK_BAD_CODE);
         ensue::BadCode found;
         CHECK(network->find_bad_code(input.x.data(), 1, time, nullptr, found), "none is found");
-        CHECK(found.categories == 5 && (found.low == bad || found.high == bad || std::isnan(bad)), bad, " is ", found.low, " to ", found.high);
+        CHECK(found.categories == 5 && (found.low == bad || found.high == bad || std::isnan(bad)), bad, " is ", found.low,
+              " to ", found.high);
       }
   });
 }
@@ -211,7 +221,8 @@ TEST("one network, many threads with streams and batches of their own: what one 
       Session stream(*network, 1), batch(*network, BATCH);
       stream.alone = batch.alone = alone;
       for (int64_t t = 0; t < TIME; ++t) {
-        const std::vector<float> y = stream.call(part(input.x, TIME, 3, 2, 1, t, 1), part(input.anchors, TIME, 2, 2, 1, t, 1), 1);
+        const std::vector<float> y =
+            stream.call(part(input.x, TIME, 3, 2, 1, t, 1), part(input.anchors, TIME, 2, 2, 1, t, 1), 1);
         all.insert(all.end(), y.begin(), y.end());
       }
       const std::vector<float> y = batch.call(input.x, input.anchors, TIME, {}, 2), state = stream.state();

@@ -59,7 +59,8 @@ TEST("instructions left out, doubled, cut short or without weights are built or 
       longer[each].numbers.push_back(1);
       unknown[each].kind += "\xff\n";
       for (ensue::Weight &weight : null[each].weights) weight.data = nullptr;
-      for (const auto *program : {&without, &doubled, &shorter, &bare, &longer, &unknown, &null}) refused += !refusal(*program).empty();
+      for (const auto *program : {&without, &doubled, &shorter, &bare, &longer, &unknown, &null})
+        refused += !refusal(*program).empty();
     }
   CHECK(refused > 70, refused);
 }
@@ -75,12 +76,15 @@ TEST("what cannot be is said") {
   said(unopened.add("rms_norm", {3}, {3}).add("end", {}), "residual: its end stands before its beginning");
   said(hollow.add("residual", {}).add("end", {}), "residual: it holds no layers");
   said(sizes.add("rms_norm", {3}, {3}).add("rms_norm", {4}, {4}), "size 3 is given to a layer that takes 4");
-  said(headed.add("softmax_head", {3, 2}, {6, 2}).add("rms_norm", {2}, {2}), "a head stands before other layers, expected it last");
+  said(headed.add("softmax_head", {3, 2}, {6, 2}).add("rms_norm", {2}, {2}),
+       "a head stands before other layers, expected it last");
   for (int each = 0; each < 100; ++each) deep.add("residual", {});
   said(deep, "residual: they nest too deep");
   said(storage.add("rms_norm", {3}, {3}), "weights are to be kept in a way that does not exist", 3);
   std::string error;
-  CHECK(Network::build(storage.program, nullptr, ENSUE_FULL, error) == nullptr && error == "the kernels are not for float32", error);
+  CHECK(
+      Network::build(storage.program, nullptr, ENSUE_FULL, error) == nullptr && error == "the kernels are not for float32",
+      error);
   CHECK(Network::build(storage.program, ensue_find_kernels("double"), ENSUE_FULL, error) == nullptr, "double is taken");
 }
 

@@ -18,15 +18,18 @@ TEST("rows in another order are the same rows, bit for bit") {
         for (int64_t row = 0; row < rows; ++row) {
           const int64_t other = (row + 3) % rows;
           std::copy_n(&given.x[static_cast<size_t>(other * step)], step, &turned.x[static_cast<size_t>(row * step)]);
-          std::copy_n(&given.h[static_cast<size_t>(other * sizes.hidden)], sizes.hidden, &turned.h[static_cast<size_t>(row * sizes.hidden)]);
-          std::copy_n(&given.c[static_cast<size_t>(other * sizes.hidden)], sizes.hidden, &turned.c[static_cast<size_t>(row * sizes.hidden)]);
+          std::copy_n(&given.h[static_cast<size_t>(other * sizes.hidden)], sizes.hidden,
+                      &turned.h[static_cast<size_t>(row * sizes.hidden)]);
+          std::copy_n(&given.c[static_cast<size_t>(other * sizes.hidden)], sizes.hidden,
+                      &turned.c[static_cast<size_t>(row * sizes.hidden)]);
           if (varied) turned.lengths[static_cast<size_t>(row)] = given.lengths[static_cast<size_t>(other)];
         }
         const Forward<Real> again(turned, false);
         for (int64_t row = 0; row < rows; ++row)
           for (int64_t t = 0; t < sizes.time; ++t)
             for (int64_t unit = 0; unit < sizes.hidden; ++unit)
-              CHECK(again.shown(row, t, unit) == found.shown((row + 3) % rows, t, unit), kernels.name, " ", sizes, " row ", row);
+              CHECK(again.shown(row, t, unit) == found.shown((row + 3) % rows, t, unit), kernels.name, " ", sizes, " row ",
+                    row);
       }
   });
 }
@@ -39,11 +42,13 @@ TEST("rows are the same bits whatever padding follows them") {
         for (const bool keep : {false, true}) {
           const Case<Real> given(kernels, sizes, true, reverse, 1);
           const Forward<Real> found(given, keep), padded(given, keep, sizes.time + 6); /* the padding is NaN */
-          CHECK(found.h.same_bits(padded.h) && found.c.same_bits(padded.c), kernels.name, " ", sizes, ": the state differs");
+          CHECK(found.h.same_bits(padded.h) && found.c.same_bits(padded.c), kernels.name, " ", sizes,
+                ": the state differs");
           for (int64_t row = 0; row < sizes.batch; ++row)
             for (int64_t t = 0; t < sizes.time + 6; ++t)
               for (int64_t unit = 0; unit < sizes.hidden; ++unit)
-                CHECK(padded.shown(row, t, unit) == (t < sizes.time ? found.shown(row, t, unit) : 0), kernels.name, " ", sizes);
+                CHECK(padded.shown(row, t, unit) == (t < sizes.time ? found.shown(row, t, unit) : 0), kernels.name, " ",
+                      sizes);
         }
   });
 }
@@ -98,11 +103,13 @@ TEST("h after 1,000 steps is within 1e-5 of double precision") {
       const Numbers<float> c(std::vector<float>(given.c.begin(), given.c.begin() + sizes.hidden));
       const Guarded scratch(kernels.lstm_step_bytes(sizes.input, sizes.hidden));
       for (int64_t t = 0; t < sizes.time; ++t)
-        kernels.lstm_step(given.packed.start(), ENSUE_FULL, sizes.input, sizes.hidden, &given.x[static_cast<size_t>(t * sizes.input)],
-                          h.data(), c.data(), scratch.start());
+        kernels.lstm_step(given.packed.start(), ENSUE_FULL, sizes.input, sizes.hidden,
+                          &given.x[static_cast<size_t>(t * sizes.input)], h.data(), c.data(), scratch.start());
       double far = 0;
-      for (size_t each = 0; each < answer.h.size(); ++each) far = std::max(far, std::fabs(static_cast<double>(found.h[each]) - answer.h[each]));
-      for (size_t each = 0; each < h.size(); ++each) far = std::max(far, std::fabs(static_cast<double>(h[each]) - answer.h[each]));
+      for (size_t each = 0; each < answer.h.size(); ++each)
+        far = std::max(far, std::fabs(static_cast<double>(found.h[each]) - answer.h[each]));
+      for (size_t each = 0; each < h.size(); ++each)
+        far = std::max(far, std::fabs(static_cast<double>(h[each]) - answer.h[each]));
       CHECK(far <= 1e-5, kernels.name, " ", sizes, ": ", far, " off");
     }
   });
@@ -118,7 +125,8 @@ Case<Real> closed_layer(const ensue_kernels &kernels, int64_t hidden, Real most)
       given.weight_ih[static_cast<size_t>(gate * hidden + unit)] = 0;
       given.bias[static_cast<size_t>(gate * hidden + unit)] = gate == 0 ? -most : most;
     }
-    given.c[static_cast<size_t>(unit)] = static_cast<Real>(std::ldexp(1.0 + 0.001 * static_cast<double>(unit), -2 * static_cast<int>(unit)));
+    given.c[static_cast<size_t>(unit)] =
+        static_cast<Real>(std::ldexp(1.0 + 0.001 * static_cast<double>(unit), -2 * static_cast<int>(unit)));
   }
   given.pack();
   return given;
@@ -189,7 +197,8 @@ TEST("neither a step nor a batch on one thread allocates") {
       const ensue_lstm_call call = forward.call;
       const long before = allocations();
       const int status = kernels.lstm_forward(&call);
-      kernels.lstm_step(given.packed.start(), ENSUE_FULL, 9, 33, given.x.data(), forward.h.data(), forward.c.data(), scratch.start());
+      kernels.lstm_step(given.packed.start(), ENSUE_FULL, 9, 33, given.x.data(), forward.h.data(), forward.c.data(),
+                        scratch.start());
       const long after = allocations();
       CHECK(status == ENSUE_OK, status);
       CHECK(after == before, kernels.name, " lengths ", varied, ": ", after - before, " allocations");

@@ -10,9 +10,10 @@ TEST("sizes below 1 or too large for any machine are refused") {
     using Real = decltype(zero);
     const Case<Real> given(kernels, {2, 3, 4, 5}, false, false, 1);
     const int64_t most = INT64_MAX, much = int64_t{1} << 31, lot = int64_t{1} << 20;
-    const Sizes bad[] = {{0, 3, 4, 5},    {2, 0, 4, 5},    {2, 3, 0, 5},        {2, 3, 4, 0},        {-1, 3, 4, 5},
-                         {2, -3, 4, 5},   {most, 3, 4, 5}, {2, most, 4, 5},     {2, 3, most, 5},     {2, 3, 4, most},
-                         {2, much, 4, 5}, {much, much, 4, 5}, {2, 3, much, much}, {lot, lot, lot, lot}, {most, most, most, most}};
+    const Sizes bad[] = {
+        {0, 3, 4, 5},    {2, 0, 4, 5},       {2, 3, 0, 5},       {2, 3, 4, 0},         {-1, 3, 4, 5},
+        {2, -3, 4, 5},   {most, 3, 4, 5},    {2, most, 4, 5},    {2, 3, most, 5},      {2, 3, 4, most},
+        {2, much, 4, 5}, {much, much, 4, 5}, {2, 3, much, much}, {lot, lot, lot, lot}, {most, most, most, most}};
     for (const Sizes &sizes : bad) {
       ensue_lstm_call call = given.call;
       call.input_size = sizes.input;
@@ -29,17 +30,18 @@ TEST("sizes below 1 or too large for any machine are refused") {
       CHECK(kernels.lstm_backward(&back) == ENSUE_BAD_SHAPE, kernels.name, " ", sizes, " runs back");
       CHECK(kernels.lstm_gradient_workspace_bytes(&back) == no_size, kernels.name, " ", sizes, " has a workspace back");
     }
-    const Sizes layers[] = {{0, 3, 1, 1}, {2, 0, 1, 1}, {most, 3, 1, 1}, {2, most, 1, 1}, {most, most, 1, 1}, {2, much, 1, 1}, {-5, 3, 1, 1}};
+    const Sizes layers[] = {{0, 3, 1, 1},       {2, 0, 1, 1},    {most, 3, 1, 1}, {2, most, 1, 1},
+                            {most, most, 1, 1}, {2, much, 1, 1}, {-5, 3, 1, 1}};
     for (const Sizes &sizes : layers) {
       Real none = 0;
       const size_t no_size = std::min(sizes.input, sizes.hidden) < 1 ? 0 : SIZE_MAX;
       CHECK(kernels.lstm_bytes(sizes.input, sizes.hidden, ENSUE_FULL) == no_size, kernels.name, " ", sizes, " has a size");
       CHECK(kernels.lstm_back_bytes(sizes.input, sizes.hidden) == no_size, kernels.name, " ", sizes, " has a size back");
       CHECK(kernels.lstm_step_bytes(sizes.input, sizes.hidden) == no_size, kernels.name, " ", sizes, " has a step");
-      CHECK(kernels.lstm_pack(sizes.input, sizes.hidden, &none, &none, &none, ENSUE_FULL, &none) == ENSUE_BAD_SHAPE, kernels.name,
-            " ", sizes, " is packed");
-      CHECK(kernels.lstm_pack_back(sizes.input, sizes.hidden, &none, &none, &none) == ENSUE_BAD_SHAPE, kernels.name, " ", sizes,
-            " is packed for the way back");
+      CHECK(kernels.lstm_pack(sizes.input, sizes.hidden, &none, &none, &none, ENSUE_FULL, &none) == ENSUE_BAD_SHAPE,
+            kernels.name, " ", sizes, " is packed");
+      CHECK(kernels.lstm_pack_back(sizes.input, sizes.hidden, &none, &none, &none) == ENSUE_BAD_SHAPE, kernels.name, " ",
+            sizes, " is packed for the way back");
     }
   });
 }
