@@ -125,7 +125,10 @@ struct Part {
 };
 
 constexpr int MOST_PARTS = 64;
-constexpr double WORTH_A_THREAD = 2e6;  // multiplications a thread has to have before starting it pays
+#if !defined(ENSUE_WORTH_A_THREAD)
+#define ENSUE_WORTH_A_THREAD 6e6
+#endif
+constexpr double WORTH_A_THREAD = ENSUE_WORTH_A_THREAD;  // multiplications a thread has to have before starting it pays
 
 // Into how many parts a call is divided: it depends on the call's sizes alone, so that results do.
 inline int parts_of(const ensue_lstm_call &call) {
