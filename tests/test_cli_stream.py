@@ -589,7 +589,7 @@ def test_an_answer_before_the_next_value_comes(models: Path, tmp_path: Path) -> 
     assert finish(program)[0] == 0
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_an_interrupt_saves_first(models: Path, tmp_path: Path, number: signal.Signals, code: int) -> None:
     program = piped(models, "plain", "--state", str(tmp_path / "s"))
     assert program.stdin is not None

@@ -89,6 +89,8 @@ def stream(
         source = Source(data, interrupts)
         if file is not None:
             _resume(file, channels, Clock(schema), voice)
+            if first is not None and channels.by_id:
+                voice.say("--start is left aside: the streams go on from the state's own time.")
         _run(session, source.portions(_pause(file)), file, interrupts.check)
 
 

@@ -24,12 +24,15 @@ LONGEST = 1 << 24
 
 
 class Interrupts:
-    """Turns Ctrl-C and SIGTERM into an exception where it harms nothing: while waiting, or at `check`.
+    """Turns Ctrl-C, SIGTERM and a closed terminal into an exception where it harms nothing: while waiting, or at `check`.
 
-    `KeyboardInterrupt` for Ctrl-C, `SystemExit(143)` for SIGTERM.
+    `KeyboardInterrupt` for Ctrl-C, `SystemExit(143)` for SIGTERM, `SystemExit(129)` for SIGHUP, unless that is ignored
+    already, as `nohup` has it.
     """
 
-    SIGNALS = (signal.SIGINT, signal.SIGTERM)
+    SIGNALS = tuple(
+        getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+    )  # Windows has no SIGHUP
 
     def __init__(self) -> None:
         self._caught: int | None = None
@@ -38,7 +41,8 @@ class Interrupts:
     def __enter__(self) -> Interrupts:
         self._before = {}
         with contextlib.suppress(ValueError):  # handlers can be set in the main thread only
-            self._before = {each: signal.signal(each, self._handle) for each in self.SIGNALS}
+            heard = [each for each in self.SIGNALS if each.name != "SIGHUP" or signal.getsignal(each) != signal.SIG_IGN]
+            self._before = {each: signal.signal(each, self._handle) for each in heard}
         return self
 
     def __exit__(self, *_: object) -> None:
