@@ -622,6 +622,7 @@ def test_a_broken_pipe_saves_first(models: Path, tmp_path: Path) -> None:
     assert steps_saved(tmp_path / "s") == 42
 
 
+@pytest.mark.slow
 def test_sigkill_leaves_the_last_complete_state(models: Path, tmp_path: Path) -> None:
     """Killed at any moment, again and again; each time the feeder goes on from the count in the state file."""
     state, random = tmp_path / "s", np.random.default_rng(0)
