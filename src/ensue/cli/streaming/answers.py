@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -33,7 +34,7 @@ class Layout:
     has_forecasts: bool
 
 
-class Answers:
+class Answers(ABC):
     """Writes what was expected of each value, and forecasts.
 
     Args:
@@ -57,17 +58,17 @@ class Answers:
         rows: list[list[float]] = (quantiles @ self._weights).tolist()
         return rows
 
+    @abstractmethod
     def header(self) -> str:
         """The first line; empty where there is none."""
-        raise NotImplementedError
 
+    @abstractmethod
     def lines(self, rows: Sequence[Row], ticks: Sequence[int | None], expected: Floats) -> list[str]:
         """What was expected of the values of rows: quantiles `(rows, level)`, NaN where nothing was."""
-        raise NotImplementedError
 
+    @abstractmethod
     def with_forecast(self, line: str, id: str | None, ticks: NDArray[np.int64] | None, ahead: Floats) -> str:
         """A line with the forecast `(horizon, level)` from there on."""
-        raise NotImplementedError
 
     def _times(self, rows: Sequence[Row], ticks: Sequence[int | None]) -> list[Any]:
         """Times as they were given, or as the clock knows them."""
