@@ -2,6 +2,7 @@
 # make forecast   set up, train on Seattle's daily temperatures, backtest, forecast the next 30 days
 # make check      linters, types, the contract between rooms, the documentation
 # make native-check   the native core's own tests, under sanitizers, valgrind and an ARM emulator where these are there
+# make reports    set up, make the reports and pictures of docs/how-an-lstm-remembers.md anew
 # make clean      remove what the others made
 
 PYTHON ?= python3
@@ -15,7 +16,7 @@ SEATTLE := src/ensue/data/packaged/seattle_weather.csv
 test check: export OMP_NUM_THREADS = 1
 test check: export MKL_NUM_THREADS = 1
 
-.PHONY: test forecast check native-check clean
+.PHONY: test forecast check native-check reports clean
 .DELETE_ON_ERROR:
 
 test: $(INSTALLED)
@@ -38,6 +39,9 @@ forecast: $(INSTALLED)
 	$(BIN)/ensue forecast $(SEATTLE) -m $(OUT)/seattle.ensue --horizon 30 --levels 80,95 \
 	    --out $(OUT)/forecast.csv --plot $(OUT)/forecast.html
 	@echo "Look at $(OUT)/forecast.html; the numbers are in $(OUT)/forecast.csv, the model in $(OUT)/seattle.ensue."
+
+reports: $(INSTALLED)
+	$(BIN)/python docs/make_reports.py
 
 # Where there is a compiler and Python's headers the native core has to build; elsewhere Ensue is set up without it.
 HEADER := $(shell $(PYTHON) -c 'import sysconfig; print(sysconfig.get_path("include") + "/Python.h")' 2>/dev/null)

@@ -36,7 +36,8 @@ T *at(uintptr_t address) {
 
 void check(int status) {
   static const char *const reasons[] = {"", "a size is below 1 or too large", "the storage of the weights is unknown",
-                                        "a length is below 1 or above time"};
+                                        "a length is below 1 or above time",
+                                        "more than one of a reserve, a trace and sums is asked for"};
   if (status != ENSUE_OK) throw nb::value_error(reasons[status]);
 }
 

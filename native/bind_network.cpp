@@ -11,6 +11,7 @@
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <utility>
@@ -26,6 +27,8 @@ template <typename Number>
 using Block = nb::ndarray<Number, nb::ndim<3>, nb::c_contig, nb::device::cpu>;
 using Given = Block<const float>;
 using Taken = Block<float>; /* written to */
+using Trace = nb::ndarray<float, nb::ndim<4>, nb::c_contig, nb::device::cpu>;
+using Sums = nb::ndarray<double, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 using Lengths = nb::ndarray<const int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using AnyWeight = nb::ndarray<const float, nb::c_contig, nb::device::cpu>;
 
@@ -131,7 +134,8 @@ Workspace &workspace() {
 class Pass {
  public:
   Pass(const Network &network, Given x, std::optional<Given> anchors, const nb::list &state, std::optional<Taken> y,
-       std::optional<Lengths> lengths, bool outputs, int threads)
+       std::optional<Lengths> lengths, bool outputs, int threads, const std::optional<nb::list> &traces,
+       const std::optional<nb::list> &sums)
       : network_(network), x_(std::move(x)), anchors_(std::move(anchors)), y_(std::move(y)), lengths_(std::move(lengths)),
         outputs_(outputs), threads_(threads) {
     batch_ = static_cast<int64_t>(x_.shape(0));
@@ -149,20 +153,32 @@ class Pass {
     if (!y_ && outputs) refuse("y is missing");
     if (lengths_) expect("lengths", *lengths_, {batch_});
     take_state(state);
+    if (traces && sums) refuse("Traces and sums are both given, expected one of them");
+    if (traces) take_records(*traces, kept_traces_, [&](size_t each, const Trace &array) {
+      expect("A trace", array, {ENSUE_TRACED, batch_, network.recorded_time(each, time_), network.recorded[each]});
+      return ensue::Record{array.data(), nullptr, 0};
+    });
+    if (sums) take_records(*sums, kept_sums_, [&](size_t each, const Sums &array) {
+      const int64_t width = static_cast<int64_t>(array.shape(1)), least = batch_ * network.recorded[each];
+      expect("An array of sums", array, {ENSUE_SUMS, std::max(width, least)});
+      return ensue::Record{nullptr, array.data(), width};
+    });
+    if (!records_.empty()) recording_ = traces ? ensue::Recording::trace : ensue::Recording::sums;
   }
 
   /* None, or of a category code that no table has: lowest and highest code and the number of categories. */
   std::optional<std::tuple<double, double, int64_t>> run() const {
     const int64_t *lengths = lengths_ ? lengths_->data() : nullptr;
     Workspace &own = workspace();
-    const size_t bytes = network_.workspace_bytes(batch_, time_, outputs_, threads_);
+    const size_t bytes = network_.workspace_bytes(batch_, time_, outputs_, threads_, recording_);
     void *memory = own.room(bytes);
     ensue::BadCode bad = {};
     int status;
     {
       nb::gil_scoped_release released;
       status = network_.forward(x_.data(), anchors_ ? anchors_->data() : nullptr, states_.data(), y_ ? y_->data() : nullptr,
-                                batch_, time_, lengths, outputs_, memory, threads_);
+                                batch_, time_, lengths, outputs_, memory, threads_,
+                                records_.empty() ? nullptr : records_.data());
       own.leave();
       if (status == ensue::NETWORK_BAD_CODE && !network_.find_bad_code(x_.data(), batch_, time_, lengths, bad)) status = -1;
     }
@@ -189,6 +205,20 @@ class Pass {
     }
   }
 
+  /* An array for each layer and direction, kept; `record_of` checks it and says where it is written to. */
+  template <typename Array, typename Function>
+  void take_records(const nb::list &given, std::vector<Array> &kept, Function record_of) {
+    if (given.size() != network_.recorded.size())
+      refuse("There are " + std::to_string(given.size()) + " arrays to record in, expected " +
+             std::to_string(network_.recorded.size()));
+    for (nb::handle each : given) {
+      Array array;
+      if (!nb::try_cast(each, array, false)) refuse("What is to be recorded in is no contiguous array of its type");
+      records_.push_back(record_of(kept.size(), array));
+      kept.push_back(std::move(array));
+    }
+  }
+
   const Network &network_;
   Given x_;
   std::optional<Given> anchors_;
@@ -199,6 +229,10 @@ class Pass {
   int64_t batch_, time_;
   std::vector<float *> states_;
   std::vector<Taken> arrays_;
+  std::vector<Trace> kept_traces_;
+  std::vector<Sums> kept_sums_;
+  std::vector<ensue::Record> records_;
+  ensue::Recording recording_ = ensue::Recording::none;
 };
 
 }  // namespace
@@ -220,21 +254,32 @@ void bind_network(nb::module_ &module) {
                      for (const ensue::StateShape &each : network.states) shapes.emplace_back(each.rows, each.size);
                      return shapes;
                    })
+      .def_ro("recorded", &Network::recorded, "Hidden size of each layer and direction of an LSTM.")
+      .def(
+          "recorded_time",
+          [](const Network &network, int64_t each, int64_t time) {
+            if (each < 0 || each >= static_cast<int64_t>(network.recorded.size())) throw nb::index_error();
+            return network.recorded_time(static_cast<size_t>(each), time);
+          },
+          nb::arg("each"), nb::arg("time"), "Steps that reach it where `time` go in.")
       .def("output_time", &Network::output_time, nb::arg("time"), nb::arg("outputs") = true)
       .def(
           "run",
           [](const Network &network, Given x, std::optional<Given> anchors, const nb::list &state, std::optional<Taken> y,
-             std::optional<Lengths> lengths, bool outputs, int threads) {
-            return Pass(network, std::move(x), std::move(anchors), state, std::move(y), std::move(lengths), outputs, threads)
+             std::optional<Lengths> lengths, bool outputs, int threads, const std::optional<nb::list> &traces,
+             const std::optional<nb::list> &sums) {
+            return Pass(network, std::move(x), std::move(anchors), state, std::move(y), std::move(lengths), outputs, threads,
+                        traces, sums)
                 .run();
           },
           nb::arg("x").noconvert(), nb::arg("anchors").noconvert().none(), nb::arg("state"), nb::arg("y").noconvert().none(),
-          nb::arg("lengths").noconvert().none() = nb::none(), nb::arg("outputs") = true, nb::arg("threads") = 1);
+          nb::arg("lengths").noconvert().none() = nb::none(), nb::arg("outputs") = true, nb::arg("threads") = 1,
+          nb::arg("traces") = nb::none(), nb::arg("sums") = nb::none());
   nb::class_<Pass>(module, "Pass", "A call of a network with arrays that stay: what is hot binds them once.")
       .def(nb::init<const Network &, Given, std::optional<Given>, const nb::list &, std::optional<Taken>,
-                    std::optional<Lengths>, bool, int>(),
+                    std::optional<Lengths>, bool, int, const std::optional<nb::list> &, const std::optional<nb::list> &>(),
            nb::keep_alive<1, 2>(), nb::arg("network"), nb::arg("x").noconvert(), nb::arg("anchors").noconvert().none(),
            nb::arg("state"), nb::arg("y").noconvert().none(), nb::arg("lengths").noconvert().none() = nb::none(),
-           nb::arg("outputs") = true, nb::arg("threads") = 1)
+           nb::arg("outputs") = true, nb::arg("threads") = 1, nb::arg("traces") = nb::none(), nb::arg("sums") = nb::none())
       .def("run", &Pass::run);
 }

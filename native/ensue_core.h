@@ -26,8 +26,30 @@ enum ensue_status {
   ENSUE_OK = 0,
   ENSUE_BAD_SHAPE = 1, /* a size below 1, or a product too large for the machine */
   ENSUE_BAD_STORAGE = 2,
-  ENSUE_BAD_LENGTH = 3 /* a length below 1 or above time */
+  ENSUE_BAD_LENGTH = 3, /* a length below 1 or above time; forward without a reserve takes 0 */
+  ENSUE_BAD_RECORD = 4  /* more than one of a reserve, a trace and sums is asked for */
 };
+
+/* What is added up of each unit at each step it reads. A gate is closed below 0.1 and open above 0.9; where its logarithm
+ * is taken, a forget gate below 2^-63 (0: the least above it is 2^-25) counts as that. With w = |i * g|, written becomes
+ * f * written + w, and aged f * (aged + written before): aged / written is the mean age, in steps, of what is in the cell. */
+enum ensue_sum {
+  ENSUE_LOG_FORGET = 0, /* ln f */
+  ENSUE_CLOSED_I,
+  ENSUE_OPEN_I,
+  ENSUE_CLOSED_F,
+  ENSUE_OPEN_F,
+  ENSUE_CLOSED_O,
+  ENSUE_OPEN_O,
+  ENSUE_CELL, /* c */
+  ENSUE_CELL_SQUARED,
+  ENSUE_WRITTEN,
+  ENSUE_AGED,
+  ENSUE_SUMS
+};
+
+/* What a trace holds of each row and step, one after the other. */
+enum ensue_traced { ENSUE_I = 0, ENSUE_F, ENSUE_G, ENSUE_O, ENSUE_C, ENSUE_H, ENSUE_TRACED };
 
 /* One layer, one direction, over a batch of sequences. `real` is float, or double in the table "double". */
 typedef struct ensue_lstm_call {
@@ -42,6 +64,11 @@ typedef struct ensue_lstm_call {
   void *h, *c;            /* real, batch x hidden_size, contiguous: the state before, and after the call the state after */
   const int64_t *lengths; /* batch, or NULL where every row has `time` steps; y beyond a length is set to zero */
   void *reserve;          /* lstm_reserve_bytes for training, NULL otherwise */
+  void *trace;            /* real, ENSUE_TRACED x batch x time x hidden_size by the strides, or NULL: every gate; beyond a
+                           * length nothing is written */
+  int64_t trace_stride, trace_batch_stride, trace_time_stride;
+  double *sums;           /* ENSUE_SUMS of `sums_stride`, each batch x hidden_size contiguous, or NULL: they are moved on */
+  int64_t sums_stride;    /* fastest where it is an odd multiple of 16: then no two sums fall on one place of a cache */
   void *workspace;        /* lstm_workspace_bytes */
   int32_t threads;        /* at most so many; with more than 1 the call starts threads, which allocates */
 } ensue_lstm_call;

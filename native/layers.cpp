@@ -11,7 +11,7 @@ constexpr int64_t kLargest = 1000000000; /* ensue.layers.LARGEST */
 constexpr size_t kNumber = sizeof(float);
 }  // namespace
 
-size_t Layer::scratch_bytes(int64_t batch, int64_t time) const {
+size_t Layer::scratch_bytes(int64_t batch, int64_t time, Recording) const {
   const size_t a_row = static_cast<size_t>(held_per_row()), a_step = static_cast<size_t>(held_per_step());
   size_t steps, numbers, bytes;
   if (__builtin_mul_overflow(a_step, static_cast<size_t>(time), &steps) ||

@@ -35,6 +35,8 @@ struct Passage {
   int64_t all_rows, row;    /* rows in each state array, and the first of this piece */
   In anchors;               /* of this piece's outputs */
   char *scratch;            /* of scratch_bytes */
+  const Record *records;    /* of the whole call, one for each of Network::recorded; NULL: none are wanted */
+  int64_t all_time, step;   /* steps that the layer is given in the whole call, and the first of this piece */
 
   /* Row `place` of a state array, from this piece's first row of the batch on. */
   float *state(int64_t index, int64_t place, int64_t size) const {
@@ -60,10 +62,11 @@ class Layer {
   virtual bool pools() const { return false; }
   virtual bool causal() const { return true; }
   virtual bool is_head() const { return false; }
+  virtual size_t records() const { return 0; } /* how many of Network::recorded are its own */
   virtual bool in_place() const { return false; } /* whether y may be x */
   virtual int64_t held_per_row() const { return 0; } /* numbers in scratch for each row, whatever the time */
   virtual int64_t held_per_step() const { return 0; } /* numbers in scratch for each row and step */
-  virtual size_t scratch_bytes(int64_t batch, int64_t time) const;
+  virtual size_t scratch_bytes(int64_t batch, int64_t time, Recording recording) const;
 
   virtual int forward(const In &x, const Out &y, const Passage &passage) const noexcept = 0;
 
@@ -174,9 +177,11 @@ class Taker {
 using Layers = std::vector<std::unique_ptr<Layer>>;
 
 /* Layers made from one instruction, appended. An LSTM makes one for each of its
- * layers and adds its two arrays to `states`, a convolution its one. False where the kind is not one of theirs. */
+ * layers and adds its two arrays to `states`, a convolution its one; and an LSTM adds the size of each layer and direction to
+ * `recorded`. False where the kind is not one of theirs. */
 bool make_pointwise(Taker &take, const std::string &kind, Layers &layers);
-bool make_lstm(Taker &take, const std::string &kind, std::vector<StateShape> &states, Layers &layers);
+bool make_lstm(Taker &take, const std::string &kind, std::vector<StateShape> &states, std::vector<int64_t> &recorded,
+               Layers &layers);
 bool make_over_time(Taker &take, const std::string &kind, std::vector<StateShape> &states, Layers &layers);
 bool make_head(Taker &take, const std::string &kind, int64_t &anchors, Layers &layers);
 

@@ -3,14 +3,17 @@
 #include "layers.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 namespace ensue {
 namespace {
 
-/* Where a layer stands in its stack, and in the state: h at `state`, c after it, its first row `place`. */
+/* Where a layer stands in its stack, and in the state: h at `state`, c after it, its first row `place`; its first direction
+ * is number `record` of what is recorded. */
 struct Place {
   int64_t hidden, directions, state, place;
+  size_t record;
   bool skips; /* what comes in is added to what goes out */
 };
 
@@ -18,8 +21,17 @@ class OneOfStack : public Layer {
  public:
   OneOfStack(int64_t input_size, const Place &at) : Layer(input_size, at.hidden * at.directions), at_(at) {}
   bool causal() const override { return at_.directions == 1; }
+  size_t records() const override { return static_cast<size_t>(at_.directions); }
 
  protected:
+  /* This piece's part of what is recorded of a direction. */
+  Record record(const Passage &passage, int64_t direction) const {
+    if (passage.records == nullptr) return {nullptr, nullptr, 0};
+    const Record &whole = passage.records[at_.record + static_cast<size_t>(direction)];
+    return {whole.trace == nullptr ? nullptr : whole.trace + (passage.row * passage.all_time + passage.step) * at_.hidden,
+            whole.sums == nullptr ? nullptr : whole.sums + passage.row * at_.hidden, whole.sums_stride};
+  }
+
   void skip(const In &x, const Out &y, const Passage &passage) const {
     if (!at_.skips) return;
     over_each(passage, x, y, [&](const float *in, float *out) {
@@ -36,17 +48,18 @@ class Fused : public OneOfStack {
   Fused(int64_t input_size, const Place &at, const ensue_kernels *kernels, int storage, std::vector<Aligned> packed)
       : OneOfStack(input_size, at), kernels_(kernels), storage_(storage), packed_(std::move(packed)) {}
 
-  size_t scratch_bytes(int64_t batch, int64_t time) const override {
-    const ensue_lstm_call call = call_of(batch, time);
-    size_t bytes = kernels_->lstm_workspace_bytes(&call);
-    if (batch == 1 && time == 1) bytes = std::max(bytes, kernels_->lstm_step_bytes(input_size, at_.hidden));
-    return __builtin_add_overflow(align_up(bytes), aside_bytes(batch), &bytes) ? kTooLarge : bytes;
+  size_t scratch_bytes(int64_t batch, int64_t time, Recording recording) const override {
+    ensue_lstm_call call = call_of(batch, time);
+    double asked_for;
+    call.trace = recording == Recording::trace ? &asked_for : nullptr;
+    call.sums = recording == Recording::sums ? &asked_for : nullptr;
+    const size_t bytes = kernels_->lstm_workspace_bytes(&call);
+    return batch == 1 && time == 1 ? std::max(bytes, kernels_->lstm_step_bytes(input_size, at_.hidden)) : bytes;
   }
 
   int forward(const In &x, const Out &y, const Passage &passage) const noexcept override {
     int status = ENSUE_OK;
-    for (int64_t direction = 0; direction < at_.directions; ++direction)
-      status |= passage.lengths == nullptr ? run(x, y, passage, direction, nullptr) : run_padded(x, y, passage, direction);
+    for (int64_t direction = 0; direction < at_.directions; ++direction) status |= run(x, y, passage, direction);
     skip(x, y, passage);
     return status;
   }
@@ -76,12 +89,7 @@ class Fused : public OneOfStack {
     return call;
   }
 
-  /* Of each row its length and its state, which run_padded sets aside: they stand before the kernel's workspace. */
-  size_t aside_bytes(int64_t rows) const {
-    return align_up(static_cast<size_t>(rows) * (sizeof(int64_t) + 2 * static_cast<size_t>(at_.hidden) * sizeof(float)));
-  }
-
-  int run(const In &x, const Out &y, const Passage &passage, int64_t direction, const int64_t *lengths) const {
+  int run(const In &x, const Out &y, const Passage &passage, int64_t direction) const {
     ensue_lstm_call call = call_of(passage.batch, passage.time);
     call.weights = packed_[static_cast<size_t>(direction)].get();
     call.reverse = direction == 1;
@@ -93,32 +101,16 @@ class Fused : public OneOfStack {
     call.y_time_stride = y.time_stride;
     call.h = passage.state(at_.state, at_.place + direction, at_.hidden);
     call.c = passage.state(at_.state + 1, at_.place + direction, at_.hidden);
-    call.lengths = lengths;
-    call.workspace = passage.scratch + aside_bytes(passage.batch);
+    call.lengths = passage.lengths;
+    call.workspace = passage.scratch;
+    const Record own = record(passage, direction);
+    call.trace = own.trace;
+    call.trace_time_stride = at_.hidden;
+    call.trace_batch_stride = passage.all_time * at_.hidden;
+    call.trace_stride = passage.all_rows * call.trace_batch_stride;
+    call.sums = own.sums;
+    call.sums_stride = own.sums_stride;
     return kernels_->lstm_forward(&call);
-  }
-
-  /* The kernel takes no row without a step: those that ended in an earlier piece make one, and are set back. */
-  int run_padded(const In &x, const Out &y, const Passage &passage, int64_t direction) const {
-    const int64_t hidden = at_.hidden;
-    float *h = passage.state(at_.state, at_.place + direction, hidden);
-    float *c = passage.state(at_.state + 1, at_.place + direction, hidden);
-    auto *lengths = reinterpret_cast<int64_t *>(passage.scratch);
-    float *aside = reinterpret_cast<float *>(lengths + passage.batch);
-    for (int64_t b = 0; b < passage.batch; ++b) {
-      lengths[b] = std::max<int64_t>(passage.lengths[b], 1);
-      if (passage.lengths[b] > 0) continue;
-      std::copy_n(h + b * hidden, hidden, aside + 2 * b * hidden);
-      std::copy_n(c + b * hidden, hidden, aside + (2 * b + 1) * hidden);
-    }
-    const int status = run(x, y, passage, direction, lengths);
-    for (int64_t b = 0; b < passage.batch; ++b) {
-      if (passage.lengths[b] > 0) continue;
-      std::copy_n(aside + 2 * b * hidden, hidden, h + b * hidden);
-      std::copy_n(aside + (2 * b + 1) * hidden, hidden, c + b * hidden);
-      std::fill_n(y.at(b, 0) + direction * hidden, hidden, 0.0f);
-    }
-    return status;
   }
 
   const ensue_kernels *kernels_;
@@ -158,6 +150,7 @@ class Normed : public OneOfStack {
               [&](int64_t rows, const float *in, int64_t in_stride, float *out, int64_t out_stride) {
                 cell.weight_ih.times(in, in_stride, rows, out, out_stride);
               });
+    const Record left = record(passage, direction);
     float *h = passage.state(at_.state, at_.place + direction, hidden);
     float *c = passage.state(at_.state + 1, at_.place + direction, hidden);
     for (int64_t s = 0; s < passage.time; ++s) {
@@ -169,13 +162,18 @@ class Normed : public OneOfStack {
           continue;
         }
         const int64_t t = direction == 1 ? length - 1 - s : s;
-        step_row(cell, from_input + (t * batch + b) * gates, from_hidden + b * gates, shown, h + b * hidden, c + b * hidden);
+        float *own = from_input + (t * batch + b) * gates;
+        step_row(cell, own, from_hidden + b * gates, shown, h + b * hidden, c + b * hidden);
+        if (left.trace != nullptr)
+          trace(own, c + b * hidden, h + b * hidden, left.trace + (b * passage.all_time + t) * hidden,
+                passage.all_rows * passage.all_time * hidden);
+        if (left.sums != nullptr) move_on(own, c + b * hidden, left.sums + b * hidden, left.sums_stride);
         std::memcpy(y.at(b, t) + direction * hidden, h + b * hidden, static_cast<size_t>(hidden) * sizeof(float));
       }
     }
   }
 
-  /* h and c move on; `sums` and `recurrent` (both gates) are used up. */
+  /* h and c move on; `recurrent` (gates) is used up, and `sums` become the gates. */
   void step_row(const NormedCell &cell, float *sums, float *recurrent, float *shown, float *h, float *c) const {
     const int64_t hidden = at_.hidden, gates = 4 * hidden;
     normalise(sums, sums, gates);
@@ -191,6 +189,31 @@ class Normed : public OneOfStack {
     for (int64_t j = 0; j < hidden; ++j) shown[j] = shown[j] * cell.gain_c[j] + cell.bias_c[j];
     kernels_->tanh(hidden, shown, shown);
     for (int64_t j = 0; j < hidden; ++j) h[j] = o[j] * shown[j];
+  }
+
+  void trace(const float *gates, const float *c, const float *h, float *to, int64_t stride) const {
+    for (int64_t gate = 0; gate < 4; ++gate) std::copy_n(gates + gate * at_.hidden, at_.hidden, to + gate * stride);
+    std::copy_n(c, at_.hidden, to + ENSUE_C * stride);
+    std::copy_n(h, at_.hidden, to + ENSUE_H * stride);
+  }
+
+  void move_on(const float *gates, const float *c, double *sums, int64_t stride) const {
+    for (int64_t j = 0; j < at_.hidden; ++j) {
+      const float i = gates[j], f = gates[at_.hidden + j], g = gates[2 * at_.hidden + j], o = gates[3 * at_.hidden + j];
+      const auto sum = [=](int kind) -> double & { return sums[kind * stride + j]; };
+      sum(ENSUE_LOG_FORGET) += std::log(f < 0x1p-63f ? 0x1p-63 : static_cast<double>(f));
+      sum(ENSUE_CLOSED_I) += i < 0.1f;
+      sum(ENSUE_OPEN_I) += i > 0.9f;
+      sum(ENSUE_CLOSED_F) += f < 0.1f;
+      sum(ENSUE_OPEN_F) += f > 0.9f;
+      sum(ENSUE_CLOSED_O) += o < 0.1f;
+      sum(ENSUE_OPEN_O) += o > 0.9f;
+      sum(ENSUE_CELL) += static_cast<double>(c[j]);
+      sum(ENSUE_CELL_SQUARED) += static_cast<double>(c[j]) * static_cast<double>(c[j]);
+      const double forget = f;
+      sum(ENSUE_AGED) = forget * (sum(ENSUE_AGED) + sum(ENSUE_WRITTEN));
+      sum(ENSUE_WRITTEN) = forget * sum(ENSUE_WRITTEN) + std::fabs(static_cast<double>(i) * static_cast<double>(g));
+    }
   }
 
   const ensue_kernels *kernels_;
@@ -227,15 +250,17 @@ NormedCell normed(Taker &take, int64_t input_size, int64_t hidden) {
 
 /* lstm: input_size, hidden_size, layers, directions, layer_norm, residual; of each layer and direction weight_ih,
  * weight_hh, bias_ih, bias_hh, and with layer norm gain_ih, gain_hh, gain_c, bias_c. */
-bool make_lstm(Taker &take, const std::string &kind, std::vector<StateShape> &states, Layers &layers) {
+bool make_lstm(Taker &take, const std::string &kind, std::vector<StateShape> &states, std::vector<int64_t> &recorded,
+               Layers &layers) {
   if (kind != "lstm") return false;
   int64_t input_size = take.size("input_size");
   const int64_t hidden = take.whole("hidden_size", 1, 100000000), count = take.whole("layers", 1, 100);
   const int64_t directions = take.whole("directions", 1, 2);
   const bool layer_norm = take.flag("layer_norm"), residual = take.flag("residual");
-  Place at = {hidden, directions, static_cast<int64_t>(states.size()), 0, false};
+  Place at = {hidden, directions, static_cast<int64_t>(states.size()), 0, recorded.size(), false};
   states.insert(states.end(), 2, {count * directions, hidden});
-  for (int64_t layer = 0; layer < count; ++layer, at.place += directions, input_size = hidden * directions) {
+  recorded.insert(recorded.end(), static_cast<size_t>(count * directions), hidden);
+  for (int64_t layer = 0; layer < count; ++layer) {
     at.skips = residual && input_size == hidden * directions;
     if (layer_norm) {
       std::vector<NormedCell> cells;
@@ -246,6 +271,9 @@ bool make_lstm(Taker &take, const std::string &kind, std::vector<StateShape> &st
       for (int64_t each = 0; each < directions; ++each) cells.push_back(packed(take, input_size, hidden));
       layers.push_back(std::make_unique<Fused>(input_size, at, take.kernels, take.storage, std::move(cells)));
     }
+    at.place += directions;
+    at.record += static_cast<size_t>(directions);
+    input_size = hidden * directions;
   }
   return true;
 }

@@ -32,10 +32,10 @@ class Convolution : public Layer {
   int64_t held_per_row() const override { return window_.reach() * input_size; }
   int64_t held_per_step() const override { return input_size; }
 
-  size_t scratch_bytes(int64_t batch, int64_t time) const override {
+  size_t scratch_bytes(int64_t batch, int64_t time, Recording recording) const override {
     size_t bytes;
     const size_t gathered = window_.dilation == 1 ? 0 : static_cast<size_t>(kRows * seen()) * sizeof(float);
-    return __builtin_add_overflow(align_up(Layer::scratch_bytes(batch, time)), gathered, &bytes) ? kTooLarge : bytes;
+    return __builtin_add_overflow(align_up(Layer::scratch_bytes(batch, time, recording)), gathered, &bytes) ? kTooLarge : bytes;
   }
 
   int forward(const In &x, const Out &y, const Passage &passage) const noexcept override {
@@ -44,7 +44,7 @@ class Convolution : public Layer {
     join(x, joined, passage);
     Passage out = passage;
     out.time = passage.time / window_.stride;
-    out.scratch += align_up(Layer::scratch_bytes(passage.batch, passage.time));
+    out.scratch += align_up(Layer::scratch_bytes(passage.batch, passage.time, Recording::none));
     const int64_t first = window_.causal ? window_.stride - 1 : 0;
     const In seen_from = {joined + first * input_size, row_size, window_.stride * input_size};
     over_rows(out, seen_from, y, [&](int64_t rows, const float *in, int64_t in_stride, float *sums, int64_t stride) {
@@ -160,10 +160,10 @@ class AttentionPooling : public Layer {
   bool causal() const override { return false; }
   int64_t held_per_step() const override { return 1; }
 
-  size_t scratch_bytes(int64_t batch, int64_t time) const override {
+  size_t scratch_bytes(int64_t batch, int64_t time, Recording recording) const override {
     size_t inner, bytes;
     if (__builtin_mul_overflow(static_cast<size_t>(inner_), kRows * sizeof(float), &inner) ||
-        __builtin_add_overflow(inner, align_up(Layer::scratch_bytes(1, time)), &bytes))
+        __builtin_add_overflow(inner, align_up(Layer::scratch_bytes(1, time, recording)), &bytes))
       return kTooLarge;
     (void)batch; /* one row of the batch at a time */
     return bytes;

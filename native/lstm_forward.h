@@ -1,13 +1,17 @@
-// One LSTM layer, forward: a step of one row, and a batch of sequences; the equations are in learn/reference.py.
+// One LSTM layer, forward: a step of some rows; the equations are in learn/reference.py.
 #ifndef ENSUE_LSTM_FORWARD_H
 #define ENSUE_LSTM_FORWARD_H
 
 #include "lstm_layout.h"
+#include "lstm_sums.h"
 #include "matrix.h"
 
 namespace {
 
 constexpr int ROWS = MANY_REGISTERS ? 6 : 3;  // rows whose gates are summed at once
+
+// What a step leaves of its gates: nothing; i, f, g and o; glimpses of them, to be added up later; or what they add up to.
+enum class Leave { NOTHING, GATES, GLIMPSES, SUMS };
 
 // One step of the running rows of a part.
 struct Step {
@@ -16,19 +20,23 @@ struct Step {
   const real *h, *x, *c;       // rows x padded, rows x input, rows x padded: before
   real *h_after, *c_after;     // rows x padded
   const real *sums;            // rows x gates: what x brings, with the bias; NULL: x is read here
-  real *gates;                 // rows x gates: i, f, g and o are kept here; NULL: not wanted
+  real *gates;                 // rows x gates: what is left of them
   int64_t rows;
+  Leave leave;
+  real *added;                 // rows x blocks of Added
+  const real *added_before;    // the same before this step, or one that holds for all: nothing
+  int64_t added_stride;        // from one to the next: 0 where one holds for all
 };
 
-template <bool KEEP>
-inline void finish_unit(const Step &step, int64_t row, int64_t block, const vec *sums) {
+template <Leave LEAVE>
+ENSUE_INLINE void finish_unit(const Step &step, int64_t row, int64_t block, const vec *sums) {
   const int64_t at = row * step.shape.padded() + block * V;
   const Ratio i = tanh_ratio(sums[0]), f = tanh_ratio(sums[1]), g = tanh_ratio(sums[2]), o = tanh_ratio(sums[3]);
   const real half = real(0.5);
   vec c;
   // The forget gate is divided out alone: where it is 1 the cell has to stay as it is, bit for bit.
   const vec forget = f.value() * half + half;
-  if constexpr (KEEP) {
+  if constexpr (LEAVE == Leave::GATES) {
     real *gates = step.gates + row * step.shape.gates() + block * GATES;
     const vec input = i.value() * half + half, written = g.value(), shown = o.value() * half + half;
     store(gates, input);
@@ -42,12 +50,24 @@ inline void finish_unit(const Step &step, int64_t row, int64_t block, const vec 
     c = forget * load(step.c + at) + written;
     const Ratio t = tanh_ratio(c);
     store(step.h_after + at, (o.numerator + o.denominator) * t.numerator * half / (o.denominator * t.denominator));
+    if constexpr (LEAVE == Leave::GLIMPSES) {
+      real *gates = step.gates + row * step.shape.gates() + block * GATES;
+      store(gates, sums[0]);
+      store(gates + V, forget);
+      store(gates + 2 * V, written);
+      store(gates + 3 * V, sums[3]);
+    } else if constexpr (LEAVE == Leave::SUMS) {
+      const int64_t place = row * step.shape.blocks() + block;
+      Added added = Added::from(step.added_before + place * step.added_stride);
+      added.add({sums[0], forget, written, sums[3], c});
+      added.to(step.added + place * Added::NUMBERS);
+    }
   }
   store(step.c_after + at, c);
 }
 
 // ROWS_ rows of BLOCKS blocks of units: their gates in full, then c and h.
-template <class S, bool KEEP, int ROWS_, int BLOCKS>
+template <class S, Leave LEAVE, int ROWS_, int BLOCKS>
 void step_tile(const Step &step, int64_t row, int64_t block) {
   typedef typename S::element element;
   const Shape shape = step.shape;
@@ -73,16 +93,16 @@ void step_tile(const Step &step, int64_t row, int64_t block) {
         for (int each = b * 4; each < b * 4 + 4; ++each)
           acc[r][each] = acc[r][each] * load(step.packed.scales + block * GATES + each * V) +
                          load(start + r * start_stride + block * GATES + each * V);
-      finish_unit<KEEP>(step, row + r, block + b, acc[r] + b * 4);
+      finish_unit<LEAVE>(step, row + r, block + b, acc[r] + b * 4);
     }
 }
 
 // All rows from `row` on, of BLOCKS blocks: as many at once as the registers hold, then the rest.
-template <class S, bool KEEP, int ROWS_>
+template <class S, Leave LEAVE, int ROWS_>
 void step_rows(const Step &step, int64_t row, int64_t block) {
-  for (; row + ROWS_ <= step.rows; row += ROWS_) step_tile<S, KEEP, ROWS_, 1>(step, row, block);
+  for (; row + ROWS_ <= step.rows; row += ROWS_) step_tile<S, LEAVE, ROWS_, 1>(step, row, block);
   if constexpr (ROWS_ > 1)
-    if (row < step.rows) step_rows<S, KEEP, (ROWS_ > 4 ? 4 : ROWS_ - 1)>(step, row, block);
+    if (row < step.rows) step_rows<S, LEAVE, (ROWS_ > 4 ? 4 : ROWS_ - 1)>(step, row, block);
 }
 
 // One row alone has too few sums to keep the processor busy: two blocks of units are summed side by side.
@@ -90,28 +110,38 @@ void step_rows(const Step &step, int64_t row, int64_t block) {
 // Weights that do not fit the first cache are read from the second at every step, and were they always read in the same order,
 // each would be gone just before it is wanted again. Read now from the front and now from the back, the last ones read are
 // still there. Which way is tossed with the last bit of h: it changes no result, and needs no memory between steps.
-template <class S, bool KEEP>
+template <class S, Leave LEAVE>
 void step_alone(const Step &step) {
   const int64_t blocks = step.shape.blocks(), pairs = blocks / 2;
   unsigned char coin;
   memcpy(&coin, step.h, sizeof coin);
   for (int64_t pair = 0; pair < pairs; ++pair)
-    step_tile<S, KEEP, 1, 2>(step, 0, 2 * ((coin & 1) != 0 ? pairs - 1 - pair : pair));
-  if (blocks % 2 != 0) step_tile<S, KEEP, 1, 1>(step, 0, blocks - 1);
+    step_tile<S, LEAVE, 1, 2>(step, 0, 2 * ((coin & 1) != 0 ? pairs - 1 - pair : pair));
+  if (blocks % 2 != 0) step_tile<S, LEAVE, 1, 1>(step, 0, blocks - 1);
 }
 
-template <class S, bool KEEP>
+template <class S, Leave LEAVE>
 void step_through(const Step &step) {
-  if (step.rows == 1) return step_alone<S, KEEP>(step);
-  for (int64_t block = 0; block < step.shape.blocks(); ++block) step_rows<S, KEEP, ROWS>(step, 0, block);
+  if (step.rows == 1) return step_alone<S, LEAVE>(step);
+  for (int64_t block = 0; block < step.shape.blocks(); ++block) step_rows<S, LEAVE, ROWS>(step, 0, block);
+}
+
+template <class S>
+void step_leaving(const Step &step) {
+  switch (step.leave) {
+    case Leave::NOTHING: return step_through<S, Leave::NOTHING>(step);
+    case Leave::GATES: return step_through<S, Leave::GATES>(step);
+    case Leave::GLIMPSES: return step_alone<S, Leave::GLIMPSES>(step);  // of a row alone
+    case Leave::SUMS: return step_through<S, Leave::SUMS>(step);
+  }
 }
 
 void run_step(const Step &step, [[maybe_unused]] int32_t storage) {
 #if !defined(ENSUE_REAL_DOUBLE)
-  if (storage == ENSUE_BF16) return step.gates ? step_through<Bf16, true>(step) : step_through<Bf16, false>(step);
-  if (storage == ENSUE_INT8) return step.gates ? step_through<Int8, true>(step) : step_through<Int8, false>(step);
+  if (storage == ENSUE_BF16) return step_leaving<Bf16>(step);
+  if (storage == ENSUE_INT8) return step_leaving<Int8>(step);
 #endif
-  return step.gates ? step_through<Full, true>(step) : step_through<Full, false>(step);
+  step_leaving<Full>(step);
 }
 
 size_t lstm_step_bytes(int64_t input_size, int64_t hidden_size) {
@@ -134,7 +164,7 @@ void lstm_step(const void *weights, int32_t storage, int64_t input_size, int64_t
   }
   const Step step = {shape, Packed::of(weights, shape, storage), static_cast<const real *>(h),
                      static_cast<const real *>(x), whole ? static_cast<const real *>(c) : c_padded, h_after,
-                     whole ? static_cast<real *>(c) : c_after, nullptr, nullptr, 1};
+                     whole ? static_cast<real *>(c) : c_after, nullptr, nullptr, 1, Leave::NOTHING, nullptr, nullptr, 0};
   run_step(step, storage);
   if (whole) {  // a few vectors are copied sooner than a function is called for them
     for (int64_t unit = 0; unit < hidden_size; unit += V) store(static_cast<real *>(h) + unit, load(h_after + unit));

@@ -214,11 +214,12 @@ inline bool fits(const ensue_lstm_call &call) {
   return shape.fits() && rows * numbers * sizeof(real) < MOST_BYTES;
 }
 
-inline int check_call(const ensue_lstm_call &call) {
+inline int check_call(const ensue_lstm_call &call, int64_t least_length = 1) {
   if (below_one(call) || !fits(call)) return ENSUE_BAD_SHAPE;
   if (!storage_known(call.storage)) return ENSUE_BAD_STORAGE;
+  if ((call.reserve != nullptr) + (call.trace != nullptr) + (call.sums != nullptr) > 1) return ENSUE_BAD_RECORD;
   for (int64_t row = 0; call.lengths && row < call.batch; ++row)
-    if (call.lengths[row] < 1 || call.lengths[row] > call.time) return ENSUE_BAD_LENGTH;
+    if (call.lengths[row] < least_length || call.lengths[row] > call.time) return ENSUE_BAD_LENGTH;
   return ENSUE_OK;
 }
 

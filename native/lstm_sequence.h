@@ -19,9 +19,10 @@ inline int64_t chunk_of(Shape shape, int64_t rows) {
 
 // The buffers of a part, beside what training keeps.
 struct Sequence {
-  Reserve kept;                // of two steps where nothing is kept
+  Reserve kept;                // where nothing is kept: h of two steps, c and gates of `slots`
   real *sums;
-  int64_t chunk;
+  int64_t chunk, slots;
+  real *added;                 // rows x blocks of Added, and one that is nothing; NULL: not wanted
 
   static Sequence of(Arena &arena, const ensue_lstm_call &call, int64_t rows) {
     const Shape shape = {call.input_size, call.hidden_size};
@@ -29,9 +30,12 @@ struct Sequence {
     own.chunk = smaller(chunk_of(shape, rows), call.time);
     own.sums = own.chunk > 1 ? arena.take<real>(own.chunk * rows * shape.gates()) : nullptr;
     own.kept = Reserve{};
+    own.slots = call.sums && rows == 1 ? WINDOW : 2;
+    own.added = call.sums && rows > 1 ? arena.take<real>((rows * shape.blocks() + 1) * Added::NUMBERS) : nullptr;
     if (!call.reserve) {
       own.kept.h = arena.take<real>(2 * rows * shape.padded());
-      own.kept.c = arena.take<real>(2 * rows * shape.padded());
+      own.kept.c = arena.take<real>(own.slots * rows * shape.padded());
+      if (call.trace || (call.sums && rows == 1)) own.kept.gates = arena.take<real>(own.slots * rows * shape.gates());
       own.kept.x = arena.take<real>(own.chunk * rows * shape.input);
     }
     return own;
@@ -55,6 +59,22 @@ void give_y(const ensue_lstm_call &call, const Part &part, int64_t t, const real
     const int64_t row = part.row[r];
     memcpy(y + row * call.y_batch_stride + place_of(call, row, t) * call.y_time_stride, h + r * padded,
            static_cast<size_t>(call.hidden_size) * sizeof(real));
+  }
+}
+
+// Every gate of a step, and c and h, each where it belongs.
+void give_trace(const ensue_lstm_call &call, const Part &part, int64_t t, const Step &step) {
+  const Shape shape = step.shape;
+  for (int64_t r = 0; r < part.active[t]; ++r) {
+    const int64_t row = part.row[r];
+    real *to = static_cast<real *>(call.trace) + row * call.trace_batch_stride + place_of(call, row, t) * call.trace_time_stride;
+    for (int64_t unit = 0; unit < shape.hidden; unit += V) {
+      const real *gates = step.gates + r * shape.gates() + unit * 4;
+      const int64_t at = r * shape.padded() + unit, left = shape.hidden - unit;
+      for (int gate = 0; gate < 4; ++gate) store_part(to + gate * call.trace_stride + unit, load(gates + gate * V), left);
+      store_part(to + ENSUE_C * call.trace_stride + unit, load(step.c_after + at), left);
+      store_part(to + ENSUE_H * call.trace_stride + unit, load(step.h_after + at), left);
+    }
   }
 }
 
@@ -113,7 +133,18 @@ void run_part(const ensue_lstm_call &call, const Part &part, const Sequence &own
   Step step = {};
   step.shape = shape;
   step.packed = Packed::of(call.weights, shape, call.storage);
-  take_state(call, part, own.kept.h, own.kept.c, padded);
+  if (call.sums)
+    step.leave = own.added ? Leave::SUMS : Leave::GLIMPSES;
+  else
+    step.leave = keep || call.trace ? Leave::GATES : Leave::NOTHING;
+  real *nothing = own.added ? own.added + part.rows * shape.blocks() * Added::NUMBERS : nullptr;
+  if (own.added) Added::nothing().to(nothing);
+  // Where h or c of a step is, that before the first being -1: in the reserve, or in turn in one of `slots`.
+  const auto place = [&](int64_t t, int64_t slots) {
+    if (keep) return t < 0 ? int64_t{0} : (part.rows + part.before[t]) * padded;
+    return (t + slots) % slots * one;
+  };
+  take_state(call, part, own.kept.h + place(-1, 2), own.kept.c + place(-1, own.slots), padded);
   if (call.y && call.lengths) clear_padding(call, part);
   for (int64_t first = 0; first < part.steps; first += own.chunk) {
     const int64_t steps = smaller(own.chunk, part.steps - first), start = part.before[first];
@@ -121,19 +152,27 @@ void run_part(const ensue_lstm_call &call, const Part &part, const Sequence &own
     gather_x(call, part, first, steps, x);
     if (own.sums) input_sums(shape, step.packed, call.storage, x, part.before[first + steps] - start, own.sums);
     for (int64_t t = first; t < first + steps; ++t) {
-      const int64_t within = part.before[t] - start;
-      const int64_t now = keep ? (part.rows + part.before[t]) * padded : (t + 1) % 2 * one;
-      const int64_t last = keep ? (t == 0 ? 0 : (part.rows + part.before[t - 1]) * padded) : t % 2 * one;
-      step.h = own.kept.h + last;
-      step.c = own.kept.c + last;
-      step.h_after = own.kept.h + now;
-      step.c_after = own.kept.c + now;
+      const int64_t within = part.before[t] - start, in_window = t % WINDOW;
+      step.h = own.kept.h + place(t - 1, 2);
+      step.c = own.kept.c + place(t - 1, own.slots);
+      step.h_after = own.kept.h + place(t, 2);
+      step.c_after = own.kept.c + place(t, own.slots);
       step.x = x + within * shape.input;
       step.sums = own.sums ? own.sums + within * shape.gates() : nullptr;
-      step.gates = keep ? own.kept.gates + part.before[t] * shape.gates() : nullptr;
+      step.gates = own.kept.gates ? own.kept.gates + (keep ? part.before[t] : t % own.slots * part.rows) * shape.gates() : nullptr;
+      step.added = own.added;
+      step.added_before = in_window == 0 ? nothing : own.added;
+      step.added_stride = in_window == 0 ? 0 : Added::NUMBERS;
       step.rows = part.active[t];
       run_step(step, call.storage);
       if (call.y) give_y(call, part, t, step.h_after, padded);
+      if (call.trace) give_trace(call, part, t, step);
+      if (call.sums && (in_window == WINDOW - 1 || t + 1 == part.steps)) {
+        if (own.added)
+          move_rows_on(call, part, own.added, t - in_window, t + 1);
+        else
+          move_row_on(call, part.row[0], own.kept.gates, own.kept.c, in_window + 1);
+      }
       give_state(call, part, t, step.h_after, step.c_after, padded);
     }
   }
@@ -172,7 +211,7 @@ void run_part_of(void *division, int part) {
 }
 
 int lstm_forward(const ensue_lstm_call *call) {
-  const int status = check_call(*call);
+  const int status = check_call(*call, call->reserve ? 1 : 0);
   if (status != ENSUE_OK) return status;
   Division division;
   division.lay_out(*call, static_cast<char *>(call->workspace));

@@ -46,6 +46,17 @@ int64_t Network::output_time(int64_t time, bool outputs) const {
   return pools_ ? 1 : time / stride_;
 }
 
+int64_t Network::recorded_time(size_t each, int64_t time) const {
+  for (const Op &op : ops_) {
+    if (op.layer == nullptr) continue;
+    const size_t here = op.layer->records();
+    if (each < here) break;
+    each -= here;
+    time = op.layer->pools() ? 1 : time / op.layer->stride();
+  }
+  return time;
+}
+
 size_t Network::count(bool outputs) const {
   const Layer *last = ops_.back().layer;
   return ops_.size() - (!outputs && last != nullptr && last->is_head() ? 1 : 0);
@@ -60,7 +71,7 @@ int Network::parts(int64_t batch, int64_t time, int threads) const noexcept {
   return batch < count ? static_cast<int>(batch) : count;
 }
 
-Network::Plan Network::plan(int64_t batch, int64_t time) const noexcept {
+Network::Plan Network::plan(int64_t batch, int64_t time, Recording recording) const noexcept {
   Plan plan = {};
   const int64_t span = causal ? std::min(time, std::max(kSpan, stride_)) : time;
   const double a_row = static_cast<double>(held_per_row_) + static_cast<double>(held_per_step_) * static_cast<double>(span);
@@ -89,37 +100,38 @@ Network::Plan Network::plan(int64_t batch, int64_t time) const noexcept {
   plan.lengths = place;
   place = after(place, plan.rows, 2); /* of eight bytes each */
   plan.scratch = place;
-  if (place != kTooLarge && __builtin_add_overflow(place, align_up(scratch_bytes(plan, time)), &place)) place = kTooLarge;
+  if (place != kTooLarge && __builtin_add_overflow(place, align_up(scratch_bytes(plan, time, recording)), &place)) place = kTooLarge;
   plan.bytes = place;
   return plan;
 }
 
 /* Fewer rows or steps may want more: all the sizes that a piece can have are asked for. */
-size_t Network::scratch_bytes(const Plan &plan, int64_t time) const noexcept {
+size_t Network::scratch_bytes(const Plan &plan, int64_t time, Recording recording) const noexcept {
   size_t bytes = 0;
   for (const int64_t rows : {plan.rows, plan.rows - 1})
     for (int64_t steps : {plan.steps, time % plan.steps}) {
       if (rows == 0 || steps == 0) continue;
       for (const Op &op : ops_) {
         if (op.layer == nullptr) continue;
-        bytes = std::max(bytes, op.layer->scratch_bytes(rows, steps));
+        bytes = std::max(bytes, op.layer->scratch_bytes(rows, steps, recording));
         steps = op.layer->pools() ? 1 : steps / op.layer->stride();
       }
     }
   return bytes;
 }
 
-size_t Network::workspace_bytes(int64_t batch, int64_t time, bool, int threads) const noexcept {
+size_t Network::workspace_bytes(int64_t batch, int64_t time, bool, int threads, Recording recording) const noexcept {
   if (batch < 1 || time < 1 || threads < 1) return 0;
-  if (batch == 1 && time == 1) return step_->bytes;
+  if (batch == 1 && time == 1 && recording == Recording::none) return step_->bytes;
   const int count = parts(batch, time, threads);
-  size_t bytes = plan(shared_out(batch, count), time).bytes;
+  size_t bytes = plan(shared_out(batch, count), time, recording).bytes;
   if (__builtin_mul_overflow(bytes, static_cast<size_t>(count), &bytes) || bytes > kTooLarge / 2) return kTooLarge;
   return bytes;
 }
 
 int Network::forward(const float *x, const float *anchors_, float *const *states_, float *y, int64_t batch, int64_t time,
-                     const int64_t *lengths, bool outputs, void *workspace, int threads) const noexcept {
+                     const int64_t *lengths, bool outputs, void *workspace, int threads,
+                     const Record *records) const noexcept {
   if (batch < 1 || time < 1 || threads < 1 || x == nullptr || time % stride_ != 0) return NETWORK_BAD_CALL;
   if ((workspace == nullptr) || (states_ == nullptr && !states.empty())) return NETWORK_BAD_CALL;
   if (anchors_ == nullptr && anchors > 0 && outputs) return NETWORK_BAD_CALL;
@@ -127,13 +139,15 @@ int Network::forward(const float *x, const float *anchors_, float *const *states
     for (int64_t row = 0; row < batch; ++row)
       if (lengths[row] < 1 || lengths[row] > time || lengths[row] % stride_ != 0) return ENSUE_BAD_LENGTH;
   Call call = {x, anchors_, states_, y, batch, time, output_time(time, outputs), lengths, count(outputs), kOutput,
-               outputs ? output_size : silent_size, step_.get()};
+               outputs ? output_size : silent_size, step_.get(), recorded.empty() ? nullptr : records};
   if (call.ops < ops_.size()) call.result = ops_.back().in;
   char *memory = static_cast<char *>(workspace);
   const Denormals flushed;
-  if (batch == 1 && time == 1) return run_step(call, memory);
+  if (batch == 1 && time == 1 && call.records == nullptr) return run_step(call, memory);
+  Recording recording = Recording::none;
+  if (call.records != nullptr) recording = call.records->trace == nullptr ? Recording::sums : Recording::trace;
   Parts parts_of = {this, &call, memory, parts(batch, time, threads), {ENSUE_OK}};
-  const Plan whole = plan(shared_out(batch, parts_of.count), time);
+  const Plan whole = plan(shared_out(batch, parts_of.count), time, recording);
   call.plan = &whole;
   const auto work = [](void *context, int part) {
     auto &all = *static_cast<Parts *>(context);
@@ -194,7 +208,8 @@ int Network::run_piece(const Call &call, int64_t row, int64_t rows, int64_t step
   auto *own = reinterpret_cast<int64_t *>(workspace + plan.lengths);
   const bool padded = cut(call.lengths == nullptr ? nullptr : call.lengths + row, rows, step, steps, own);
   const int64_t first_output = pools_ ? 0 : step / stride_;
-  Passage passage = {rows, steps, padded ? own : nullptr, call.states, call.batch, row, {}, workspace + plan.scratch};
+  Passage passage = {rows, steps, padded ? own : nullptr,          call.states,  call.batch, row,
+                     {},   workspace + plan.scratch, call.records, call.time, step};
   if (call.anchors != nullptr)
     passage.anchors = {call.anchors + (row * call.output_time + first_output) * anchors, call.output_time * anchors, anchors};
   const auto buffer = [&](int id, int64_t size) {
@@ -223,7 +238,10 @@ int Network::run_piece(const Call &call, int64_t row, int64_t rows, int64_t step
     } else {
       const int status = op.layer->forward(values[op.in], out, passage);
       if (status != ENSUE_OK) return status;
-      passage.time = op.layer->pools() ? 1 : passage.time / op.layer->stride();
+      const int64_t stride = op.layer->stride();
+      passage.time = op.layer->pools() ? 1 : passage.time / stride;
+      passage.all_time = op.layer->pools() ? 1 : passage.all_time / stride;
+      passage.step /= stride; /* where it pools, the piece begins at 0 */
       if (op.layer->pools()) passage.lengths = nullptr;
     }
     values[op.out] = {out.data, out.batch_stride, out.time_stride};
@@ -239,7 +257,8 @@ int Network::run_step(const Call &call, char *workspace) const noexcept {
   const float *values[kMostBuffers];
   values[kInput] = call.x;
   int status = ENSUE_OK;
-  const Passage passage = {1, 1, nullptr, call.states, 1, 0, {call.anchors, anchors, anchors}, workspace + step_->scratch};
+  const Passage passage = {1, 1, nullptr, call.states, 1, 0, {call.anchors, anchors, anchors}, workspace + step_->scratch,
+                           nullptr, 1, 0};
   for (size_t each = 0; each < call.ops; ++each) {
     const Op &op = ops_[each];
     float *own = reinterpret_cast<float *>(workspace + step_->buffers[op.out]);

@@ -43,6 +43,14 @@ struct StateShape {
   int64_t rows, size;
 };
 
+/* What an LSTM leaves of one of its layers and directions, in the caller's memory: one of the two, the other NULL. */
+struct Record {
+  float *trace; /* ENSUE_TRACED x batch x time x hidden: every gate; beyond a row's length nothing is written */
+  double *sums; /* ENSUE_SUMS of `sums_stride`, each batch x hidden: moved on */
+  int64_t sums_stride;
+};
+enum class Recording { none, trace, sums };
+
 /* The first category code that no table has, as NumPy's minimum and maximum over its column say it. */
 struct BadCode {
   float low, high;
@@ -63,21 +71,28 @@ class Network {
   bool causal = true;      /* whether no output depends on later input */
   bool embeds = false;     /* whether `forward` may answer NETWORK_BAD_CODE */
   std::vector<StateShape> states;
+  std::vector<int64_t> recorded; /* hidden size of each layer and direction of an LSTM, in the order of the states */
   const ensue_kernels *kernels = nullptr;
 
   /* Steps that come out where `time` go in. */
   int64_t output_time(int64_t time, bool outputs) const;
 
+  /* Steps that reach what is recorded as number `each`, where `time` go in. */
+  int64_t recorded_time(size_t each, int64_t time) const;
+
   /* What `forward` needs, at a multiple of ENSUE_ALIGNMENT; SIZE_MAX where no machine has so much. */
-  size_t workspace_bytes(int64_t batch, int64_t time, bool outputs, int threads = 1) const noexcept;
+  size_t workspace_bytes(int64_t batch, int64_t time, bool outputs, int threads = 1,
+                         Recording recording = Recording::none) const noexcept;
 
   /* y (batch x output_time x output_size) from x (batch x time x input_size) and anchors (batch x time x anchors, NULL
    * where there are none), all contiguous; the states move on in place. `lengths` (batch, each 1 to time) or NULL: beyond
    * its length a row's state stands still and its outputs mean nothing. Without `outputs` a head at the end is left out
-   * and y is what it would be given; y may be NULL where only the states are wanted. Returns ENSUE_OK or what was wrong;
-   * states are then undefined. */
+   * and y is what it would be given; y may be NULL where only the states are wanted. `records`, one for each of `recorded`,
+   * all with a trace or all with sums, or NULL. Returns ENSUE_OK or what was wrong; states and records are then
+   * undefined. */
   int forward(const float *x, const float *anchors, float *const *states, float *y, int64_t batch, int64_t time,
-              const int64_t *lengths, bool outputs, void *workspace, int threads) const noexcept;
+              const int64_t *lengths, bool outputs, void *workspace, int threads,
+              const Record *records = nullptr) const noexcept;
 
   /* After NETWORK_BAD_CODE: which code. False where the codes were no part of x. */
   bool find_bad_code(const float *x, int64_t batch, int64_t time, const int64_t *lengths, BadCode &found) const noexcept;
@@ -91,8 +106,8 @@ class Network {
   void compile(const Program &program, int storage);
   size_t count(bool outputs) const;
   int parts(int64_t batch, int64_t time, int threads) const noexcept;
-  Plan plan(int64_t batch, int64_t time) const noexcept;
-  size_t scratch_bytes(const Plan &plan, int64_t time) const noexcept;
+  Plan plan(int64_t batch, int64_t time, Recording recording) const noexcept;
+  size_t scratch_bytes(const Plan &plan, int64_t time, Recording recording) const noexcept;
   int run_rows(const Call &call, int64_t first, int64_t after, char *workspace) const noexcept;
   int run_piece(const Call &call, int64_t row, int64_t rows, int64_t step, char *workspace) const noexcept;
   int run_step(const Call &call, char *workspace) const noexcept;

@@ -146,7 +146,7 @@ void Network::compile(const Program &program, int storage) {
       compiler.begin();
     else if (instruction.kind == "end")
       compiler.end();
-    else if (!make_pointwise(take, instruction.kind, layers_) && !make_lstm(take, instruction.kind, states, layers_) &&
+    else if (!make_pointwise(take, instruction.kind, layers_) && !make_lstm(take, instruction.kind, states, recorded, layers_) &&
              !make_over_time(take, instruction.kind, states, layers_) && !make_head(take, instruction.kind, anchors, layers_))
       take.refuse("there is no such kind of layer");
     take.finish();
@@ -171,7 +171,7 @@ void Network::compile(const Program &program, int storage) {
   int64_t remembered = 0;
   for (const StateShape &state : states) remembered += state.rows * state.size; /* each at most 2 * 10^10 */
   if (remembered > kLargestState) throw Refusal{"the state of a row is too large"};
-  step_ = std::make_unique<Plan>(plan(1, 1));
+  step_ = std::make_unique<Plan>(plan(1, 1, Recording::none));
 }
 
 }  // namespace ensue

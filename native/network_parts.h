@@ -35,6 +35,7 @@ struct Network::Call {
   int result;    /* the buffer that then holds what is wanted */
   int64_t size;  /* of what is wanted */
   const Plan *plan;
+  const Record *records; /* NULL: none are wanted */
 };
 
 }  // namespace ensue

@@ -10,7 +10,7 @@ namespace {
 
 // One k: the weights of all vectors times the numbers of all rows. Whichever are fewer stay in registers.
 template <int ROWS, int VECTORS, class Weight, class Value>
-inline void multiply(vec (&acc)[ROWS][VECTORS], const Weight &weight, const Value &value) {
+ENSUE_INLINE void multiply(vec (&acc)[ROWS][VECTORS], const Weight &weight, const Value &value) {
   if constexpr (ROWS <= VECTORS || MANY_REGISTERS) {
     vec values[ROWS];
 #pragma GCC unroll 16
@@ -36,20 +36,24 @@ inline void multiply(vec (&acc)[ROWS][VECTORS], const Weight &weight, const Valu
 
 // acc[row][vector] += a[row][k] * w[k][vector] for PANELS panels that stand `panel_stride` elements apart.
 template <class S, int ROWS, int PANELS, int GROUP>
-inline void accumulate(vec (&acc)[ROWS][PANELS * GROUP], const typename S::element *w, int64_t panel_stride,
+ENSUE_INLINE void accumulate(vec (&acc)[ROWS][PANELS * GROUP], const typename S::element *w, int64_t panel_stride,
                        const real *a, int64_t a_stride, int64_t count) {
   for (int64_t k = 0; k < count; ++k)
     multiply<ROWS, PANELS * GROUP>(
-        acc, [=](int each) { return S::read(w + each / GROUP * panel_stride + (k * GROUP + each % GROUP) * V); },
-        [=](int row) { return a[row * a_stride + k]; });
+        acc,
+        [=](int each) __attribute__((always_inline)) {
+          return S::read(w + each / GROUP * panel_stride + (k * GROUP + each % GROUP) * V);
+        },
+        [=](int row) __attribute__((always_inline)) { return a[row * a_stride + k]; });
 }
 
 // The same with a[k][row]: the outer products that the gradients of weights are sums of.
 template <int ROWS, int GROUP>
-inline void accumulate_outer(vec (&acc)[ROWS][GROUP], const real *w, const real *a, int64_t a_stride, int64_t count) {
+ENSUE_INLINE void accumulate_outer(vec (&acc)[ROWS][GROUP], const real *w, const real *a, int64_t a_stride, int64_t count) {
   for (int64_t k = 0; k < count; ++k)
     multiply<ROWS, GROUP>(
-        acc, [=](int each) { return load(w + (k * GROUP + each) * V); }, [=](int row) { return a[k * a_stride + row]; });
+        acc, [=](int each) __attribute__((always_inline)) { return load(w + (k * GROUP + each) * V); },
+        [=](int row) __attribute__((always_inline)) { return a[k * a_stride + row]; });
 }
 
 // Sizes are multiplied in double precision before they are in whole numbers, which would come round to small ones again.

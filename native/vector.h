@@ -14,6 +14,9 @@
 #include <arm_neon.h>
 #endif
 
+// For what stands in the innermost loops: a compiler that has inlined much already may think that it is enough.
+#define ENSUE_INLINE inline __attribute__((always_inline))
+
 namespace {
 
 #if defined(ENSUE_REAL_DOUBLE)
@@ -41,9 +44,9 @@ constexpr int V = VECTOR_BYTES / static_cast<int>(sizeof(real));
 typedef real vec __attribute__((vector_size(VECTOR_BYTES)));
 typedef real loose __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(real)), may_alias));
 
-inline vec load(const real *from) { return *reinterpret_cast<const loose *>(from); }
-inline void store(real *to, vec value) { *reinterpret_cast<loose *>(to) = value; }
-inline vec all(real value) { return value - vec{}; }
+ENSUE_INLINE vec load(const real *from) { return *reinterpret_cast<const loose *>(from); }
+ENSUE_INLINE void store(real *to, vec value) { *reinterpret_cast<loose *>(to) = value; }
+ENSUE_INLINE vec all(real value) { return value - vec{}; }
 
 // The first `count` numbers of a vector, for rows that end within one; the others are zero.
 inline vec load_part(const real *from, int64_t count) {
@@ -61,12 +64,12 @@ inline void store_part(real *to, vec value, int64_t count) {
 // tanh(x) as numerator / denominator, so that products of several need a single division.
 struct Ratio {
   vec numerator, denominator;
-  vec value() const { return numerator / denominator; }
+  ENSUE_INLINE vec value() const { return numerator / denominator; }
 };
 
 #if defined(ENSUE_REAL_DOUBLE)
 
-inline Ratio tanh_ratio(vec x) {
+ENSUE_INLINE Ratio tanh_ratio(vec x) {
   vec result;
   for (int lane = 0; lane < V; ++lane) result[lane] = __builtin_tanh(x[lane]);
   return {result, all(1)};
@@ -82,7 +85,7 @@ inline Ratio tanh_ratio(vec x) {
 // A sigmoid is 1/2 + tanh(x / 2) / 2; weights are halved when packed, which is exact.
 constexpr real EDGE = 8.08688164f;
 
-inline Ratio tanh_ratio(vec x) {
+ENSUE_INLINE Ratio tanh_ratio(vec x) {
   x = x > EDGE ? all(EDGE) : x;
   x = x < -EDGE ? all(-EDGE) : x;
   const vec u = x * x;
@@ -93,14 +96,14 @@ inline Ratio tanh_ratio(vec x) {
 
 #endif
 
-inline vec tanh_of(vec x) { return tanh_ratio(x).value(); }
+ENSUE_INLINE vec tanh_of(vec x) { return tanh_ratio(x).value(); }
 inline vec sigmoid_of_twice(vec half) { return tanh_of(half) * real(0.5) + real(0.5); }  // sigmoid(2 half)
 
 // Packed weights: as they are, as the upper half of a float, or as whole numbers of a row's own scale.
 struct Full {
   typedef real element;
   static constexpr bool scaled = false;
-  static vec read(const element *from) { return load(from); }
+  static ENSUE_INLINE vec read(const element *from) { return load(from); }
 };
 
 #if !defined(ENSUE_REAL_DOUBLE)
@@ -109,7 +112,7 @@ struct Full {
 struct Bf16 {
   typedef uint16_t element;
   static constexpr bool scaled = false;
-  static vec read(const element *from) {
+  static ENSUE_INLINE vec read(const element *from) {
 #if defined(__AVX512F__)
     return (vec)_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)from)), 16);
 #elif defined(__AVX2__)
@@ -129,7 +132,7 @@ struct Bf16 {
 struct Int8 {
   typedef int8_t element;
   static constexpr bool scaled = true;
-  static vec read(const element *from) {
+  static ENSUE_INLINE vec read(const element *from) {
 #if defined(__AVX512F__)
     return (vec)_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)from)));
 #elif defined(__AVX2__)

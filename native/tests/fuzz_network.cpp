@@ -126,7 +126,8 @@ void run(const Network &network, Bytes &bytes) {
     const int64_t time = 1 + bytes.below(bytes.once_in(4) ? 200 : 20), steps = network.output_time(time, true);
     const bool outputs = !bytes.once_in(4);
     const int threads = static_cast<int>(bytes.below(4));
-    const size_t room = network.workspace_bytes(batch, time, outputs, std::max(threads, 1));
+    const auto recording = static_cast<ensue::Recording>(bytes.once_in(2) ? 1 + bytes.below(2) : 0);
+    const size_t room = network.workspace_bytes(batch, time, outputs, std::max(threads, 1), recording);
     if (room > size_t{1} << 25 || batch * time * std::max(network.input_size, network.output_size) > 5000000) return;
     const int64_t width = outputs ? network.output_size : network.silent_size;
     const Numbers<float> x(bytes.reals<float>(batch * time * network.input_size));
@@ -142,9 +143,19 @@ void run(const Network &network, Bytes &bytes) {
     lengths.resize(lengths.empty() ? 0 : static_cast<size_t>(batch), time);
     const Guarded workspace(room);
     const bool silent = !outputs && bytes.once_in(2);
+    std::vector<Numbers<float>> traces;
+    std::vector<Numbers<double>> sums;
+    std::vector<ensue::Record> records;
+    for (size_t each = 0; each < network.recorded.size() && recording != ensue::Recording::none; ++each) {
+      const int64_t hidden = network.recorded[each], seen = network.recorded_time(each, time);
+      const bool traced = recording == ensue::Recording::trace;
+      traces.emplace_back(traced ? static_cast<size_t>(ENSUE_TRACED * batch * seen * hidden) : 0);
+      sums.emplace_back(bytes.reals<double>(traced ? 0 : ENSUE_SUMS * batch * hidden));
+      records.push_back({traced ? traces.back().data() : nullptr, traced ? nullptr : sums.back().data(), batch * hidden});
+    }
     const int status = network.forward(x.data(), network.anchors > 0 ? anchors.data() : nullptr, pointers.data(),
                                        silent ? nullptr : y.data(), batch, time, lengths.empty() ? nullptr : lengths.data(),
-                                       outputs, workspace.start(), threads);
+                                       outputs, workspace.start(), threads, records.empty() ? nullptr : records.data());
     CHECK(status == ENSUE_OK || status == ENSUE_BAD_LENGTH || status == ensue::NETWORK_BAD_CODE ||
               status == ensue::NETWORK_BAD_CALL,
           "forward says ", status);
@@ -156,6 +167,8 @@ void run(const Network &network, Bytes &bytes) {
     anchors.check("anchors");
     workspace.check("workspace");
     for (const Numbers<float> &each : states) each.check("state");
+    for (const Numbers<float> &each : traces) each.check("trace");
+    for (const Numbers<double> &each : sums) each.check("sums");
   }
 }
 

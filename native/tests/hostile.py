@@ -264,9 +264,22 @@ def hostile_call(sound: Sound, choices: Choices) -> None:
         [None, np.array([choices.below(steps + 2) for _ in range(batch)]), np.array([choices.whole()])]
     )
     arguments = (x, anchors, state, y, lengths, not choices.once_in(4), choices.pick([1, 1, 2, 0, -1, 5000]))
+    if choices.once_in(2):
+        arguments += hostile_records(core.recorded, batch, steps, choices)
     for _ in range(1 + choices.below(3)):
         core.run(*arguments)
         _native.Pass(core, *arguments).run()
+
+
+def hostile_records(sizes: list[int], batch: int, steps: int, choices: Choices) -> tuple[Any, Any]:
+    """Arrays to record in, some of which are none."""
+    traces: list[Any] = [np.zeros((6, batch, steps, size), choices.pick(["f4", "f4", "f4", "f8"])) for size in sizes]
+    sums: list[Any] = [np.zeros((11, batch * size + choices.below(3)), "f8") for size in sizes]
+    if choices.once_in(3):
+        broken = choices.pick([traces, sums])
+        at = choices.below(len(broken)) if broken else 0
+        broken[at : at + 1] = choices.pick([[], [None], ["x"], [np.zeros(3)], [np.zeros((11, 0))], broken[:2]])
+    return choices.pick([(traces, None), (None, sums), (traces, sums), (sums, None), (None, traces), (3, None)])
 
 
 TARGETS: tuple[Callable[[Sound, Choices], None], ...] = (hostile_file, hostile_file, hostile_state, hostile_call)

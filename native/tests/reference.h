@@ -19,6 +19,7 @@ struct Problem {
 
 struct Answer {
   Doubles y, h, c;
+  Doubles trace; /* i, f, g, o, c, h, each batch x time x hidden; zero beyond a length */
   Doubles dx, dh, dc, dweight_ih, dweight_hh, dbias;
 };
 
@@ -68,6 +69,8 @@ class Row {
       c_after[u] = gates[n + u] * c[u] + gates[u] * gates[2 * n + u];
       h_after[u] = gates[3 * n + u] * std::tanh(c_after[u]);
       answer_.y[at(place(t), hidden) + u] = h_after[u];
+      const double seen[] = {gates[u], gates[n + u], gates[2 * n + u], gates[3 * n + u], c_after[u], h_after[u]};
+      for (size_t kind = 0; kind < 6; ++kind) answer_.trace[kind * answer_.y.size() + at(place(t), hidden) + u] = seen[kind];
     }
     gates_.push_back(gates);
     h_.push_back(h_after);
@@ -114,6 +117,7 @@ class Row {
 inline Answer solve(const Problem &p, bool back) {
   Answer answer;
   answer.y.assign(static_cast<size_t>(p.batch * p.time * p.hidden), 0.0);
+  answer.trace.assign(6 * answer.y.size(), 0.0);
   answer.h = p.h;
   answer.c = p.c;
   answer.dx.assign(p.x.size(), 0.0);

@@ -15,7 +15,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ensue import evaluation, metrics, plotting
+    from ensue import evaluation, inspection, metrics, plotting
     from ensue.data import datasets
     from ensue.errors import (
         ConfigError,
@@ -48,12 +48,15 @@ __all__ = [
     "__version__",
     "datasets",
     "evaluation",
+    "inspection",
     "load",
     "metrics",
     "plotting",
 ]
 
-_ROOMS = {"datasets": "ensue.data.datasets"} | {name: f"ensue.{name}" for name in ("evaluation", "metrics", "plotting")}
+_ROOMS = {"datasets": "ensue.data.datasets"} | {
+    name: f"ensue.{name}" for name in ("evaluation", "inspection", "metrics", "plotting")
+}
 _PLACES = {
     "Forecaster": "ensue.estimators",
     "StreamBatch": "ensue.runtime.stream_batch",

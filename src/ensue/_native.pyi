@@ -67,6 +67,13 @@ class Network:
         """Rows and size of each array of the state, which is (rows, batch, size)."""
 
     def output_time(self, time: int, outputs: bool = True) -> int: ...
+    @property
+    def recorded(self) -> list[int]:
+        """Hidden size of each layer and direction of an LSTM, in the order of the state."""
+
+    def recorded_time(self, each: int, time: int) -> int:
+        """Steps that reach it where `time` go in."""
+
     def run(
         self,
         x: NDArray[np.float32],
@@ -76,9 +83,15 @@ class Network:
         lengths: NDArray[np.int64] | None = None,
         outputs: bool = True,
         threads: int = 1,
+        traces: list[NDArray[np.float32]] | None = None,
+        sums: list[NDArray[np.float64]] | None = None,
     ) -> tuple[float, float, int] | None:
         """Write y and move the state on in place. None, or of a category code that no table has: the lowest and the
-        highest code, and the number of categories. ValueError for shapes that do not fit."""
+        highest code, and the number of categories. ValueError for shapes that do not fit.
+
+        Of each layer and direction of an LSTM may be recorded either `traces` `(6, batch, time, hidden)`, what lies
+        beyond a row's length left as it is, or `sums` `(11, batch * hidden or more)`, which are
+        moved on."""
 
 class Pass:
     """A call of a network with arrays that stay: what is hot binds them once. One thread at a time may run it."""
@@ -93,6 +106,8 @@ class Pass:
         lengths: NDArray[np.int64] | None = None,
         outputs: bool = True,
         threads: int = 1,
+        traces: list[NDArray[np.float32]] | None = None,
+        sums: list[NDArray[np.float64]] | None = None,
     ) -> None: ...
     def run(self) -> tuple[float, float, int] | None:
         """Read x as it is now, write y, move the state on; the rest is as in `Network.run`."""

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from ensue.data.panel import Panel
     from ensue.data.schema import Schema
     from ensue.evaluation import Backtest
+    from ensue.inspection.trace import Trace
+    from ensue.inspection.whole import Inspection
     from ensue.runtime.predictor import Predictor
     from ensue.runtime.stream import ForecastStream
     from ensue.runtime.stream_batch import StreamBatch
@@ -175,14 +177,59 @@ class Forecaster:
         if static is not None:
             raise UsageError("static is given beside a table, which tells it already: leave one of them out.")
         panel = self._panel_to_predict(df, None)
-        if id is None and len(panel) > 1:
-            raise UsageError(
-                f"The table has {len(panel)} series and a stream reads one: give id=, such as '{panel.ids[0]}'."
-            )
-        id = None if id is None else str(id)  # the ids of a panel are text
-        if id is not None and id not in panel.ids:
-            raise DataError(f"There is no series '{id}': {nearest(id, panel.ids)}")
-        return ForecastStream.after(predictor, panel, 0 if id is None else panel.ids.index(id))
+        return ForecastStream.after(predictor, panel, _series_of(panel, id, "a stream"))
+
+    def trace(self, df: Any = None, *, id: str | None = None, steps: int = 10_000) -> Trace:
+        """Every gate of every step while it reads the series `id` of a table; see `ensue.inspection.trace.Trace`.
+
+        Args:
+            df: the table; None takes what the model file keeps of the training data.
+            id: the series, where the table has several.
+            steps: so many at the end of the series.
+
+        >>> import numpy as np, ensue
+        >>> forecaster = ensue.Forecaster(horizon=5, steps=2, preset="fast").fit(np.sin(np.arange(300) / 4))
+        >>> forecaster.trace(steps=100)
+        Trace(100 steps from 200 to 299, layer 1 of 32 units, layer 2 of 32 units)
+        """
+        from ensue.inspection.reading import read_series
+
+        panel = self._panel_to_predict(df, None)
+        return read_series(self._fitted(), panel, _series_of(panel, id, "a trace"), steps).trace
+
+    def inspect(
+        self,
+        df: Any = None,
+        *,
+        id: str | None = None,
+        at: Any = None,
+        ahead: int = 1,
+        probe: Sequence[str] = (),
+        steps: int = 10_000,
+    ) -> Inspection:
+        """Look inside while it reads a series: what the gates did, what is in memory since when, how far back it looks.
+
+        Args:
+            df: the table; None takes what the model file keeps of the training data.
+            id: the series, where the table has several.
+            at: the step whose forecast is explained, a stamp or a position; None: the first one not known yet.
+            ahead: forecasts so many steps ahead are measured and explained.
+            probe: columns of numbers to look for in the memory.
+            steps: so many at the end of the series are shown.
+
+        `print(inspection)` says what was found, `inspection.report("report.html")` draws it. Raises `DataError` for a
+        step, a series or a column that is not there.
+        """
+        from ensue.inspection.asking import question
+        from ensue.inspection.forecaster import inspect_forecaster
+
+        predictor = self._fitted()
+        panel = self._panel_to_predict(df, None)
+        series = _series_of(panel, id, "a look inside")
+        asked = question(panel, series, at=at, ahead=ahead, steps=steps)
+        columns = self._columns(df, panel, series, _tuple("probe", probe))
+        self.inspection_findings_ = panel.findings
+        return inspect_forecaster(predictor, self._weights[0], panel, replace(asked, columns=columns))
 
     @property
     def schema(self) -> Schema:
@@ -314,6 +361,17 @@ class Forecaster:
         panel = build_panel(frame, schema, duplicates=self._data.duplicates, future=ahead, for_training=False)
         return replace(panel, findings=(*said, *told, *panel.findings))
 
+    def _columns(self, df: Any, panel: Panel, series: int, names: Sequence[str]) -> dict[str, Any]:
+        """Columns of a table over the history of one of its series, on the same steps as its target."""
+        if not names:
+            return {}
+        if df is None:
+            raise UsageError("probe is given without df, the table that holds its columns: give both.")
+        from ensue.inspection.asking import column
+
+        frame, _ = _frame(df)
+        return {name: column(frame, panel, series, name, self._data.duplicates) for name in names}
+
     def _panel_to_score(self, df: Any, refit: bool) -> tuple[Panel, tuple[str, ...]]:
         """The panel of a backtest, and what was found in its table."""
         if df is not None and refit:
@@ -425,6 +483,16 @@ def _holds_dates(df: Any, time: str) -> bool:
 
     native: Any = nw.from_native(df, pass_through=True)
     return hasattr(native, "collect_schema") and native.collect_schema().get(time) == nw.Date
+
+
+def _series_of(panel: Panel, id: str | None, what: str) -> int:
+    """The number of a series by its id; of the only one without. Raises where there are several, or none of that id."""
+    if id is None and len(panel) > 1:
+        raise UsageError(f"The table has {len(panel)} series and {what} reads one: give id=, such as '{panel.ids[0]}'.")
+    id = None if id is None else str(id)  # the ids of a panel are text
+    if id is not None and id not in panel.ids:
+        raise DataError(f"There is no series '{id}': {nearest(id, panel.ids)}")
+    return 0 if id is None else panel.ids.index(id)
 
 
 def _percents(levels: Any) -> tuple[float, ...]:

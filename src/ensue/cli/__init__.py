@@ -15,7 +15,7 @@ import typer
 from typer.core import TyperGroup
 
 from ensue import __version__
-from ensue.cli import backtest, demo, forecast, info, stream, train
+from ensue.cli import backtest, demo, forecast, info, inspect, stream, train
 from ensue.cli.console import Voice
 from ensue.errors import EnsueError
 
@@ -27,7 +27,7 @@ class Verbs(TyperGroup):
     """The verbs in the order they are used."""
 
     def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]  # Typer's own context, re-exported
-        return ["train", "forecast", "stream", "backtest", "info", "demo"]
+        return ["train", "forecast", "stream", "backtest", "inspect", "info", "demo"]
 
 
 app = typer.Typer(
@@ -42,6 +42,7 @@ app.add_typer(train.app, name="train")
 app.command("forecast")(forecast.forecast)
 app.command("stream")(stream.stream)
 app.command("backtest")(backtest.backtest)
+app.command("inspect")(inspect.inspect)
 app.command("info")(info.info)
 app.add_typer(demo.app, name="demo")
 

@@ -36,3 +36,21 @@ def sine(ctx: typer.Context, json: Json = False) -> None:
         f"{len(result.truth)} steps with closed eyes: RMSE {result.closed_eyes_rmse:.2%}, "
         f"largest error {result.closed_eyes_largest:.2%} of the amplitude."
     )
+
+
+@app.command("memory")
+def memory(ctx: typer.Context, json: Json = False) -> None:
+    """How long is a symbol remembered? LSTM, GRU and a plain RNN over 5 to 100 distracting steps, in a minute."""
+    voice: Voice = ctx.obj
+
+    from ensue.demo import show_memory
+
+    with voice.progress(lambda: ()) as progress:
+        result = show_memory(progress=progress)
+    if json:
+        print_json(result.scores())
+        return
+    print_line(result.picture())
+    print_line(result.sentence())
+    print_line("Chrono: its gates begin by keeping for up to the lag; the others begin as PyTorch lets them.")
+    print_line(f"Trained in {duration(result.seconds)}.")

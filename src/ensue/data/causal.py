@@ -9,9 +9,9 @@ Letters: `batch` sequences side by side, `time` steps of a block, `season` the s
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,6 +74,11 @@ class CausalState:
     count: Floats  # batch
     phases: tuple[PhaseMemory, ...]
 
+    def rows(self, index: NDArray[np.int64]) -> CausalState:
+        """The state of some sequences, some of them perhaps more than once."""
+        phases = tuple(_rows_of(phase, index) for phase in self.phases)
+        return replace(_rows_of(replace(self, phases=()), index), phases=phases)
+
 
 @dataclass(frozen=True)
 class Reading:
@@ -87,6 +92,9 @@ class Reading:
     center: Floats  # batch time
     spread: Floats  # batch time
     ready: Bools  # batch time
+
+
+_State = TypeVar("_State", CausalState, PhaseMemory)
 
 
 @dataclass(frozen=True)
@@ -114,6 +122,26 @@ class CausalReader:
     @property
     def anchor_count(self) -> int:
         return _ANCHORS + _ANCHORS_PER_SEASON * len(self.seasons)
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """Of the features, in order."""
+        names = ["value one step ago", "was it seen", "last value seen", "age of the last value seen", "fast level"]
+        names += ["size of the jumps", "level against spread", "values seen so far"]
+        for season in self.seasons:
+            of_phase = ("value", "was it seen", "recent mean", "latest surprise", "usual surprise", "drift")
+            names += [f"{what}, season of {season}" for what in of_phase]
+        return tuple(names)
+
+    @property
+    def anchor_names(self) -> tuple[str, ...]:
+        """Of the anchors, in order."""
+        names = ["last value", "fast level", "slow level"]
+        for season in self.seasons:
+            names += [
+                f"{what}, season of {season}" for what in ("same phase", "mean of the phase", "same phase and drift")
+            ]
+        return tuple(names)
 
     def start(self, batch: int) -> CausalState:
         """The state before anything was seen."""
@@ -204,6 +232,18 @@ class CausalReader:
         )
         # features: batch x time x feature
         return Reading(np.stack(features, -1), np.stack(anchors, -1), center, spread, count >= _ENOUGH), new_state
+
+
+def _rows_of(state: _State, index: NDArray[np.int64]) -> _State:
+    """A dataclass of arrays and sums with some of their rows."""
+    taken: dict[str, Any] = {}
+    for each in fields(state):
+        value = getattr(state, each.name)
+        if isinstance(value, Smoothed):
+            taken[each.name] = Smoothed(value.total[index], value.weight[index])
+        elif isinstance(value, np.ndarray):
+            taken[each.name] = value[index]
+    return replace(state, **taken)
 
 
 def smooth(values: Floats, weights: Floats, decay: float, start: Smoothed) -> tuple[Floats, Floats, Smoothed]:

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from ensue.errors import UsageError, nearest
 from ensue.network import Network
+from ensue.runtime.traces import GateSums, LayerTrace
 
 __all__ = ["Engine", "Executor", "executor", "slower"]
 
@@ -35,6 +36,23 @@ class Executor(Protocol):
         outputs: bool = True,
         lengths: ArrayLike | None = None,
     ) -> tuple[Array, list[Array]]: ...
+
+    def trace(
+        self,
+        x: Array,
+        anchors: Array | None = None,
+        state: Sequence[Array] | None = None,
+        lengths: ArrayLike | None = None,
+    ) -> tuple[Array, list[Array], list[LayerTrace]]: ...
+
+    def watch(
+        self,
+        x: Array,
+        anchors: Array | None = None,
+        state: Sequence[Array] | None = None,
+        lengths: ArrayLike | None = None,
+        sums: Sequence[GateSums] | None = None,
+    ) -> tuple[Array, list[Array], list[GateSums]]: ...
 
     def initial_state(self, batch: int) -> list[Array]: ...
 

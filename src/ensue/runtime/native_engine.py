@@ -17,6 +17,7 @@ from ensue import network
 from ensue.errors import DataError, UsageError
 from ensue.layers.base import ACTIVATIONS
 from ensue.layers.pooling import POOLS
+from ensue.runtime.traces import TRACED, GateSums, LayerTrace, begin_sums, places
 
 Array = NDArray[Any]
 Instruction = tuple[str, tuple[int, ...], tuple[str, ...]]
@@ -92,6 +93,73 @@ class NativeEngine:
         As `NumPyEngine.forward` in all: the state and the lengths, what is refused, and that what is given is never
         written to.
         """
+        return self._run(x, anchors, state, outputs, lengths)
+
+    def trace(
+        self,
+        x: Array,
+        anchors: Array | None = None,
+        state: Sequence[Array] | None = None,
+        lengths: ArrayLike | None = None,
+    ) -> tuple[Array, list[Array], list[LayerTrace]]:
+        """What `forward` gives, to single precision, and every gate of every LSTM layer; as `NumPyEngine.trace`."""
+        x, before = self._checked(x, anchors, state, lengths)
+        there = places(self.network, x.shape[1])
+        traces = [np.zeros((TRACED, len(x), each.time, each.hidden_size), np.float32) for each in there]
+        y, after = self._run(x, anchors, before, True, lengths, traces=traces)
+        named = [
+            LayerTrace.of(each.place, each.suffix, trace, before[each.state + 1][each.row])
+            for each, trace in zip(there, traces, strict=True)
+        ]
+        return y, after, named
+
+    def watch(
+        self,
+        x: Array,
+        anchors: Array | None = None,
+        state: Sequence[Array] | None = None,
+        lengths: ArrayLike | None = None,
+        sums: Sequence[GateSums] | None = None,
+    ) -> tuple[Array, list[Array], list[GateSums]]:
+        """What `forward` gives, and running sums over the gates of every LSTM layer; as `NumPyEngine.watch`.
+
+        What a call costs beside `forward` does not grow with the time that was read before.
+        """
+        x, before = self._checked(x, anchors, state, lengths)
+        there = places(self.network, x.shape[1])
+        moving = begin_sums(there, len(x), sums)
+        stacked = [_spread(each) for each in moving]
+        y, after = self._run(x, anchors, before, True, lengths, sums=stacked)
+        ends = None if lengths is None else np.asarray(lengths)
+        watched = [
+            GateSums.of(each.place, each.suffix, then.steps + each.steps(len(x), ends), _gathered(now, then))
+            for each, then, now in zip(there, moving, stacked, strict=True)
+        ]
+        return y, after, watched
+
+    def _checked(
+        self, x: Array, anchors: Array | None, state: Sequence[Array] | None, lengths: ArrayLike | None
+    ) -> tuple[Array, list[Array]]:
+        """x and the state before, as they are computed with; raises `UsageError` where the call cannot be."""
+        x = np.asarray(x, np.float32)
+        shapes = None if state is None else [np.shape(each) for each in state]
+        given = None if lengths is None else np.asarray(lengths).tolist()
+        self.network.check_call(x.shape, None if anchors is None else np.shape(anchors), shapes, given)
+        if state is None:
+            return x, self.initial_state(len(x))
+        return x, [np.array(each, np.float32) for each in state]
+
+    def _run(
+        self,
+        x: Array,
+        anchors: Array | None,
+        state: Sequence[Array] | None,
+        outputs: bool,
+        lengths: ArrayLike | None,
+        traces: list[Array] | None = None,
+        sums: list[Array] | None = None,
+    ) -> tuple[Array, list[Array]]:
+        """`forward`, recording in these arrays."""
         x = np.asarray(x, np.float32, order="C")
         if anchors is not None:
             anchors = np.asarray(anchors, np.float32, order="C")
@@ -106,7 +174,7 @@ class NativeEngine:
                 if state is None
                 else [np.array(each, np.float32, order="C") for each in state]
             )
-            bad_code = native.run(x, anchors, after, y, _whole(ends), outputs, self.threads)
+            bad_code = native.run(x, anchors, after, y, _whole(ends), outputs, self.threads, traces=traces, sums=sums)
         except (ValueError, TypeError):
             shapes = None if state is None else [np.shape(each) for each in state]
             given = None if ends is None else ends.tolist()
@@ -182,6 +250,22 @@ def _numbers(layer: Any) -> tuple[int, ...]:
         case _:
             raise TypeError(f"The native core knows no layer {layer.kind!r}.")
     return tuple(map(int, numbers))
+
+
+def _spread(sums: GateSums) -> Array:
+    """A copy of all sums, `(sum, batch * hidden and some)`: so wide that no two fall on one place of a cache."""
+    stacked = sums.stacked
+    width = stacked[0].size
+    lines = -(-width // 16) | 1  # an odd number of 128 bytes
+    spread = np.zeros((len(stacked), lines * 16))
+    spread[:, :width] = stacked.reshape(len(stacked), width)
+    return spread
+
+
+def _gathered(spread: Array, like: GateSums) -> Array:
+    """The sums of `_spread` again, `(sum, batch, hidden)`: views."""
+    batch, hidden = like.log_forget.shape
+    return spread[:, : batch * hidden].reshape(len(spread), batch, hidden)
 
 
 def _whole(lengths: Array | None) -> Array | None:

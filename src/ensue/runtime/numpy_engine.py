@@ -15,7 +15,9 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from ensue import network
-from ensue.runtime.numpy_layers import Array, Passage, compile_layers, run_layers
+from ensue.runtime.numpy_layers import Array, Executor, Passage, compile_layers, run_layers
+from ensue.runtime.numpy_layers.records import Record, Sums, Trace
+from ensue.runtime.traces import GateSums, LayerTrace, begin_sums, places
 
 
 class NumPyEngine:
@@ -63,14 +65,62 @@ class NumPyEngine:
         are zero, and the state is that at the row's own end. Raises `UsageError` for shapes that do not fit and
         `DataError` for a category code that no table has.
         """
+        layers = self._layers if outputs or self.network.head is None else self._layers[:-1]
+        return self._run(layers, *self._checked(x, anchors, state, lengths))
+
+    def trace(
+        self,
+        x: Array,
+        anchors: Array | None = None,
+        state: Sequence[Array] | None = None,
+        lengths: ArrayLike | None = None,
+    ) -> tuple[Array, list[Array], list[LayerTrace]]:
+        """What `forward` gives, and every gate of every step of every LSTM layer and direction, in the order of the state.
+
+        Takes six numbers of memory for each unit and step. Raises as `forward` does.
+        """
+        x, passage = self._checked(x, anchors, state, lengths)
+        records = [Trace(each, len(x), self.dtype) for each in places(self.network, x.shape[1])]
+        output, after = self._run(self._layers, x, passage, records)
+        return output, after, [each.found for each in records]
+
+    def watch(
+        self,
+        x: Array,
+        anchors: Array | None = None,
+        state: Sequence[Array] | None = None,
+        lengths: ArrayLike | None = None,
+        sums: Sequence[GateSums] | None = None,
+    ) -> tuple[Array, list[Array], list[GateSums]]:
+        """What `forward` gives, and running sums over the steps of every LSTM layer and direction, in the order of the state.
+
+        Sums given, those of the steps before, are gone on from and not written to. Raises as `forward` does, and
+        `UsageError` where the sums are those of another network or batch.
+        """
+        x, passage = self._checked(x, anchors, state, lengths)
+        there = places(self.network, x.shape[1])
+        begun = begin_sums(there, len(x), sums)
+        records = [
+            Sums(each, before, each.steps(len(x), passage.lengths)) for each, before in zip(there, begun, strict=True)
+        ]
+        output, after = self._run(self._layers, x, passage, records)
+        return output, after, [each.found for each in records]
+
+    def _checked(
+        self, x: Array, anchors: Array | None, state: Sequence[Array] | None, lengths: ArrayLike | None
+    ) -> tuple[Array, Passage]:
         x = np.asarray(x, self.dtype)
         anchors = None if anchors is None else np.asarray(anchors, self.dtype)
-        shapes = None if state is None else [each.shape for each in state]
+        shapes = None if state is None else [np.shape(each) for each in state]
         given = None if lengths is None else np.asarray(lengths).tolist()
         self.network.check_call(x.shape, None if anchors is None else anchors.shape, shapes, given)
         ends = None if given is None else np.array(given, np.intp)
-        passage = Passage(anchors, ends, None if state is None else iter(state))
-        layers = self._layers if outputs or self.network.head is None else self._layers[:-1]
+        return x, Passage(anchors, ends, None if state is None else iter(state))
+
+    def _run(
+        self, layers: Sequence[Executor], x: Array, passage: Passage, records: Sequence[Record] | None = None
+    ) -> tuple[Array, list[Array]]:
+        passage.records = None if records is None else iter(records)
         output = run_layers(layers, passage.hide_padding(x), passage)
         return passage.hide_padding(output), passage.after
 

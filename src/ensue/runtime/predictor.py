@@ -47,6 +47,11 @@ class ReaderState:
     networks: tuple[tuple[NDArray[Any], ...], ...]
     past: Floats  # batch column
 
+    def rows(self, index: Whole) -> ReaderState:
+        """The state of some series, some of them perhaps more than once."""
+        networks = tuple(tuple(each[:, index] for each in network) for network in self.networks)
+        return ReaderState(self.causal.rows(index), networks, self.past[index])
+
 
 @dataclass(frozen=True)
 class Predictor:
@@ -97,7 +102,7 @@ class Predictor:
 
         Returns quantiles `(batch, time, level)` in the data's units, and the state after the block.
         """
-        reading, features, causal = self._see(values, block, state)
+        reading, features, causal = self.see(values, block, state)
         total: Floats = np.zeros((*values.shape, len(self.task.levels)))
         networks = []
         for engine, before in zip(self.engines, state.networks, strict=True):
@@ -109,7 +114,7 @@ class Predictor:
             quantiles[~reading.ready] = np.nan
         return quantiles, ReaderState(causal, tuple(networks), block.past[:, -1])
 
-    def _see(self, values: Floats, block: Surroundings, state: ReaderState) -> tuple[Reading, Floats, CausalState]:
+    def see(self, values: Floats, block: Surroundings, state: ReaderState) -> tuple[Reading, Floats, CausalState]:
         """A block as the networks see it: its reading, their inputs `(batch, time, features)`, the front end's state."""
         seen = np.isfinite(values)
         reading, causal = self.task.reader.read(np.where(seen, values, 0.0), seen, state.causal)
@@ -117,9 +122,9 @@ class Predictor:
         beside = self.task.beside(block, earlier, np.ones(values.shape, dtype=bool))
         return reading, np.concatenate([reading.features, beside], axis=-1), causal
 
-    def _listen(self, values: Floats, block: Surroundings, state: ReaderState) -> ReaderState:
+    def listen(self, values: Floats, block: Surroundings, state: ReaderState) -> ReaderState:
         """Read a block without answering: the state alone."""
-        reading, features, causal = self._see(values, block, state)
+        reading, features, causal = self.see(values, block, state)
         networks = tuple(
             tuple(engine.forward(features, reading.anchors, list(before), outputs=False)[1])
             for engine, before in zip(self.engines, state.networks, strict=True)
@@ -130,6 +135,26 @@ class Predictor:
         """Read on with closed eyes over the steps of the block: `(batch, time, level)`; the state stays as it was."""
         hidden = np.full(block.deltas.shape, np.nan)
         return self.advance(hidden, block._replace(past=np.full_like(block.past, np.nan)), state)[0]
+
+    def read_on(self, values: Floats, block: Surroundings, state: ReaderState, left: int = 0) -> ReaderState:
+        """The state after a block, of which and of the `left` rows still to come the networks read the context alone."""
+        warm = min(max(values.shape[1] + left - self.task.context_length, 0), values.shape[1])
+        if warm:
+            state = self._remember(values[:, :warm], during(block, slice(0, warm)), state)
+        if warm == values.shape[1]:
+            return state
+        return self.listen(values[:, warm:], during(block, slice(warm, None)), state)
+
+    def inputs_of(self, values: Floats, block: Surroundings, keep: int) -> tuple[Reading, Floats]:
+        """What the networks are shown over the last `keep` steps of a block read from nothing.
+
+        Returns the reading of these steps, and the networks' inputs `(batch, time, features)`.
+        """
+        warm = max(values.shape[1] - keep, 0)
+        state = self.start(len(values))
+        if warm:
+            state = self._remember(values[:, :warm], during(block, slice(0, warm)), state)
+        return self.see(values[:, warm:], during(block, slice(warm, None)), state)[:2]
 
     def predict(self, panel: Panel, horizon: int) -> Floats:
         """Quantiles of the steps after each series' history: `(series, horizon, level)`.
@@ -177,7 +202,7 @@ class Predictor:
             if first < warm:
                 state = self._remember(values, block, state)
             else:
-                state = self._listen(values, block, _emptied(state, begins == first))
+                state = self.listen(values, block, _emptied(state, begins == first))
         return state
 
     def _remember(self, values: Floats, block: Surroundings, state: ReaderState) -> ReaderState:
@@ -191,6 +216,12 @@ def surroundings(panel: Panel, series: Whole, rows: Whole) -> Surroundings:
     """What stands beside the values at rows of the panel: `rows` is `(batch, time)`."""
     deltas = np.ones(rows.shape) if panel.schema.frequency.is_regular else panel.deltas()[rows]
     return Surroundings(panel.times[rows], deltas, panel.past[rows], panel.future[rows], panel.static[series])
+
+
+def during(block: Surroundings, steps: slice) -> Surroundings:
+    """What stands beside some of a block's steps."""
+    times, deltas, past, future, static = block
+    return Surroundings(times[:, steps], deltas[:, steps], past[:, steps], future[:, steps], static)
 
 
 def after_history(panel: Panel, series: Whole, horizon: int) -> Surroundings:

@@ -145,6 +145,19 @@ class ForecastingTask:
             return np.zeros((batch, time, 0))
         return np.concatenate(numeric + codes, axis=-1)
 
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        """Of the network's inputs, in order."""
+        schema = self.schema
+        names = [] if schema.frequency.is_regular else ["time since the last row"]
+        calendar = calendar_names(schema.frequency)
+        names += [*calendar, *(holiday_names(schema.frequency) if calendar and schema.holidays else ())]
+        covariates = (*schema.future, *schema.past, *schema.static)
+        for each in covariates:
+            names += [each.name, f"was {each.name} seen"] if each.categories is None else []
+        names += [each.name for each in covariates if each.categories is not None]
+        return (*self.reader.feature_names, *names)
+
     def stretch(self, quantiles: Floats) -> Floats:
         """Widen or narrow quantiles about their median by the calibrated factors: `(..., level)`."""
         median = quantiles[..., self.levels.index(0.5)][..., None]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from ensue import network
 from ensue.runtime.numpy_layers import passage as room
 from ensue.runtime.numpy_layers.passage import Array, Passage, normalised, times
+from ensue.runtime.numpy_layers.records import Record
 
 
 class LSTM:
@@ -23,27 +24,30 @@ class LSTM:
 
     def __call__(self, x: Array, passage: Passage) -> Array:
         h, c = self._begin(x, passage)
+        records = [None if passage.records is None else next(passage.records) for _ in range(len(h))]
         if passage.lengths is None:
-            output = self._run(x, h, c, None)
+            _begin_records(records, c, None)
+            output = self._run(x, h, c, None, records)
         else:  # longest row first: then the rows that go on at any step are one block of memory
             order = np.argsort(-passage.lengths, kind="stable")
             back = np.argsort(order)
             h, c = np.take(h, order, 1), np.take(c, order, 1)
-            output = self._run(x[order], h, c, passage.lengths[order])
+            _begin_records(records, c, order)
+            output = self._run(x[order], h, c, passage.lengths[order], records)
             output = passage.hide_padding(output[back])
             h, c = np.take(h, back, 1), np.take(c, back, 1)
         passage.after += (h, c)
         return output
 
-    def _run(self, x: Array, h: Array, c: Array, lengths: Array | None) -> Array:
+    def _run(self, x: Array, h: Array, c: Array, lengths: Array | None, records: Sequence[Record | None]) -> Array:
         """Outputs for `x` `(batch, time, features)`; moves h and c on in place."""
         values, place = np.ascontiguousarray(x.transpose(1, 0, 2)), 0  # time x batch x features
         for position, cells in enumerate(self.cells):
             outputs = []
             for reverse, cell in enumerate(cells):
-                ordered = _reversed(values, lengths) if reverse else values
-                output = _run_spans(cell, ordered, h[place], c[place], lengths)
-                outputs.append(_reversed(output, lengths) if reverse else output)
+                ordered = in_reverse(values, lengths) if reverse else values
+                output = _run_spans(cell, ordered, h[place], c[place], lengths, records[place])
+                outputs.append(in_reverse(output, lengths) if reverse else output)
                 place += 1
             joined = outputs[0] if len(outputs) == 1 else np.concatenate(outputs, axis=2)
             if self.layer.skips(position):
@@ -60,7 +64,13 @@ class LSTM:
         return h, c
 
 
-def _reversed(values: Array, lengths: Array | None) -> Array:
+def _begin_records(records: Sequence[Record | None], c: Array, order: Array | None) -> None:
+    for record, cell in zip(records, c, strict=True):
+        if record is not None:
+            record.begin(cell, order)
+
+
+def in_reverse(values: Array, lengths: Array | None) -> Array:
     """`(time, batch, any)` with each row's own steps in reverse order."""
     if lengths is None:
         return values[::-1]
@@ -69,15 +79,18 @@ def _reversed(values: Array, lengths: Array | None) -> Array:
     return np.take_along_axis(values, steps[:, :, None], 0)
 
 
-def _run_spans(cell: _Cell, x: Array, h: Array, c: Array, lengths: Array | None) -> Array:
+def _run_spans(cell: _Cell, x: Array, h: Array, c: Array, lengths: Array | None, record: Record | None) -> Array:
     """`cell.run`, a span of steps at a time in which the same rows go on; the longest rows come first."""
     if lengths is None:
-        return cell.run(x, h, c)
-    output, start = np.zeros((*x.shape[:2], cell.size), x.dtype), 0
-    for stop in np.unique(lengths):
-        rows = np.count_nonzero(lengths >= stop)
-        output[start:stop, :rows] = cell.run(x[start:stop, :rows], h[:rows], c[:rows])
-        start = stop
+        output = cell.run(x, h, c, record)
+    else:
+        output, start = np.zeros((*x.shape[:2], cell.size), x.dtype), 0
+        for stop in np.unique(lengths):
+            rows = np.count_nonzero(lengths >= stop)
+            output[start:stop, :rows] = cell.run(x[start:stop, :rows], h[:rows], c[:rows], record)
+            start = stop
+    if record is not None:
+        record.end(lengths)
     return output
 
 
@@ -102,18 +115,18 @@ class _Cell:
             self.gain_ih, self.gain_hh = own["gain_ih"][order] * halves, own["gain_hh"][order] * halves
             self.gain_c, self.bias_c = own["gain_c"], own["bias_c"]
 
-    def run(self, x: Array, h: Array, c: Array) -> Array:
+    def run(self, x: Array, h: Array, c: Array, record: Record | None = None) -> Array:
         """Hidden states `(time, batch, hidden)` for `x` `(time, batch, features)`; leaves the last h and c in place."""
         time, batch, _ = x.shape
         output = np.empty((time, batch, self.size), x.dtype)
         block = max(1, room.BLOCK // (batch * 4 * self.size))  # so many steps at once that memory stays bounded
         before = h
         for start in range(0, time, block):
-            before = self._run_block(x[start : start + block], before, c, output[start : start + block])
+            before = self._run_block(x[start : start + block], before, c, output[start : start + block], record)
         h[...] = before
         return output
 
-    def _run_block(self, x: Array, h: Array, c: Array, output: Array) -> Array:
+    def _run_block(self, x: Array, h: Array, c: Array, output: Array, record: Record | None) -> Array:
         """Fills `output`, moves `c` on in place, returns the last h; what depends on x alone is done for all steps."""
         size, batch = self.size, x.shape[1]
         from_input = times(x, self.weight_ih)  # time x batch x 4*hidden
@@ -138,6 +151,8 @@ class _Cell:
             np.tanh(self._shown(c), scratch)
             np.multiply(o, scratch, shown)
             h = shown
+            if record is not None:
+                record.step(i, f, g, o, c, h)
         return h
 
     def _shown(self, c: Array) -> Array:

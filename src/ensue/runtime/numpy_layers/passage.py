@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensue import network
+from ensue.runtime.numpy_layers.records import Record
 
 Array = NDArray[Any]
 
@@ -29,6 +30,8 @@ class Passage:
     """The state of each layer in turn, or None to begin at zero."""
     after: list[Array] = field(default_factory=list)
     """The state of each layer passed, at the end of the sequence."""
+    records: Iterator[Record] | None = None
+    """What is left of each LSTM layer and direction in turn, or None: nothing."""
 
     def hide_padding(self, values: Array, filler: float = 0.0) -> Array:
         """`values` `(batch, time, any)` with what lies beyond the lengths replaced."""

@@ -1,0 +1,82 @@
+"""What is asked for by name, found in the table: a step by its stamp, a column on the steps of a series."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensue.data.panel import Panel
+from ensue.data.series import build_panel
+from ensue.errors import DataError, UsageError, nearest
+from ensue.inspection.forecaster import Question
+from ensue.inspection.words import label_of
+
+if TYPE_CHECKING:
+    import polars
+
+
+def question(panel: Panel, series: int, *, at: Any = None, ahead: int = 1, steps: int = 10_000) -> Question:
+    """The question about one series of a panel.
+
+    `at` is a stamp or a position of the series, or the first one after it when None. Raises `UsageError` for numbers of
+    steps that cannot be, and `DataError` for a step that is not there.
+    """
+    for name, value in (("ahead", ahead), ("steps", steps)):
+        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+            raise UsageError(f"{name} is {value!r}, expected 1 or more steps.")
+    row = None if at is None else row_at(panel, series, at)
+    return Question(series, row, int(ahead), int(steps))
+
+
+def row_at(panel: Panel, series: int, at: Any) -> int:
+    """The row of a series at a stamp or position, written as a person writes it. Raises `DataError` where there is none."""
+    own = panel.series(series)
+    times = own.times[: own.history]
+    wanted = _as_time(at, times)
+    found = np.flatnonzero(times == wanted)
+    if len(found) == 0:
+        raise DataError(
+            f"There is no step '{at}' in series '{own.id}', which goes from {label_of(times[0])} to {label_of(times[-1])}: "
+            "give one of its stamps."
+        )
+    return int(found[0])
+
+
+def column(frame: polars.DataFrame, panel: Panel, series: int, name: str, duplicates: str) -> NDArray[np.float64]:
+    """A column of numbers of the table, on the steps of the history of one series, NaN where missing.
+
+    Raises `DataError` for a column that is not there, or not of numbers.
+    """
+    schema = panel.schema
+    if name not in frame.columns:
+        raise DataError(f"There is no column '{name}': {nearest(name, frame.columns)}")
+    if not frame.schema[name].is_numeric():
+        raise DataError(f"The column '{name}' holds {frame.schema[name]}, expected numbers to look for in the memory.")
+    if schema.wide:
+        raise DataError("The table has a column for each series, and a probe looks for a column beside the target.")
+    alone = replace(schema, target=name, past=(), future=(), static=(), nonnegative=False, integer=False)
+    other = build_panel(frame, alone, duplicates=duplicates, for_training=False)
+    own = panel.series(series)
+    values = np.full(own.history, np.nan)
+    if own.id in other.ids:
+        found = other.series(other.ids.index(own.id))
+        places = np.searchsorted(found.times, own.times[: own.history])
+        inside = np.minimum(places, len(found.times) - 1)
+        there = found.times[inside] == own.times[: own.history]
+        values[there] = found.y[inside[there]]
+    return values
+
+
+def _as_time(at: Any, times: NDArray[Any]) -> Any:
+    """What a person wrote, as the series' own kind of time."""
+    try:
+        if times.dtype.kind == "M":
+            text = at.isoformat() if hasattr(at, "isoformat") else str(at)
+            return np.datetime64(text.strip().replace(" ", "T"), "us")
+        return np.int64(int(str(at)))
+    except ValueError as error:
+        expected = f"a stamp such as {label_of(times[0])}" if times.dtype.kind == "M" else "a whole number"
+        raise DataError(f"The step is '{at}', expected {expected}.") from error

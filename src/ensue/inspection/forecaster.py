@@ -1,0 +1,144 @@
+"""A look inside a forecaster while it reads one series of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import ensue
+from ensue.data.panel import Panel
+from ensue.errors import DataError, MissingExtraError
+from ensue.inspection.ablation import one_step_loss
+from ensue.inspection.attribution import integrated_gradients, shapley
+from ensue.inspection.forecasts import ForecastSubject, with_steps_ahead
+from ensue.inspection.reach import measure_reach
+from ensue.inspection.reading import LONGEST, SeriesReading, read_series, retrace, untrained_weights
+from ensue.inspection.whole import Because, Columns, Forecast, Inspection, Setting, facts_of_layers
+from ensue.inspection.words import in_own_time, label_of, labels_of
+from ensue.runtime.predictor import Predictor, after_history
+
+Floats = NDArray[np.float64]
+Weights = Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Question:
+    """What to look at."""
+
+    series: int = 0
+    """Which series of the panel."""
+    row: int | None = None
+    """The row whose forecast is explained, counted in the series; None: the first one not known yet."""
+    ahead: int = 1
+    """Forecasts so many steps ahead are measured and explained."""
+    steps: int = LONGEST
+    """Steps at the end of the series whose gates are kept."""
+    columns: Mapping[str, Floats] = field(default_factory=dict)
+    """Columns to look for in the memory, each `(rows,)` of the series' history; NaN where missing."""
+
+
+def inspect_forecaster(predictor: Predictor, weights: Weights, panel: Panel, question: Question) -> Inspection:
+    """Look inside a forecaster while it reads a series.
+
+    Args:
+        weights: of its first network.
+        panel: the table, of which `question.series` is traced; how far back it looks is measured on all its series.
+
+    Raises `UsageError` for a question that cannot be answered.
+    """
+    own = panel.select([question.series])
+    reading = read_series(predictor, own, steps=question.steps)
+    network, median = predictor.task.network(), predictor.task.levels.index(0.5)
+    layers, refused = facts_of_layers(
+        reading.trace, network, weights, one_step_loss(reading, network, median), _columns(predictor, reading, question)
+    )
+    measured, not_measured = _measure(predictor, weights, panel, question)
+    return Inspection(
+        setting=_setting(predictor, own, reading, question),
+        trace=reading.trace,
+        values=reading.values,
+        expected=reading.expected,
+        forecast=_forecast(predictor, own),
+        layers=layers,
+        **measured,
+        notes=(*_notes(predictor, reading), *refused, *not_measured),
+    )
+
+
+def _notes(predictor: Predictor, reading: SeriesReading) -> list[str]:
+    notes = []
+    if len(predictor.engines) > 1:
+        notes.append(
+            f"The forecaster is the mean of {len(predictor.engines)} networks: gates and memory are those of the first."
+        )
+    if reading.first:
+        notes.append(f"The gates of the last {len(reading.values):,} steps were kept; {reading.first:,} came before.")
+    return notes
+
+
+def _columns(predictor: Predictor, reading: SeriesReading, question: Question) -> Columns | None:
+    if not question.columns:
+        return None
+    network = predictor.task.network()
+    values = {name: column[reading.first :] for name, column in question.columns.items()}
+    return Columns(values, retrace(reading, network, untrained_weights(network)), reading.inputs)
+
+
+def _forecast(predictor: Predictor, own: Panel) -> Forecast:
+    first, horizon = np.array([0]), predictor.task.horizon
+    quantiles = predictor.forecast(after_history(own, first, horizon), predictor.read(own, first))[0]
+    return Forecast(own.future_times(horizon)[0], quantiles, predictor.task.levels)
+
+
+def _measure(
+    predictor: Predictor, weights: Weights, panel: Panel, question: Question
+) -> tuple[dict[str, Any], list[str]]:
+    """What is found by changing the history, and what was not and why."""
+    extended, ahead = with_steps_ahead(panel, question.ahead), question.ahead
+    row = int(panel.history[question.series]) - 1 + ahead if question.row is None else question.row
+    try:
+        asked = (question.series, row - ahead + 1)
+        subject = ForecastSubject(predictor, extended, ahead=ahead, asked=asked)
+    except DataError as error:
+        return dict.fromkeys(("reach", "memory", "because")), [str(error)]
+    network, notes, gradients = subject.network(weights), [], None
+    try:
+        gradients = integrated_gradients(network, 0)
+    except MissingExtraError as error:
+        notes.append(f"Gradients were not measured: {error}")
+    time = extended.times[extended.offsets[question.series] + row]
+    explained = f"the forecast for {label_of(time)}" + (f", {ahead} steps ahead" if ahead > 1 else "")
+    lags = [each * times for each in predictor.task.schema.seasons for times in (1, 2)]
+    return {
+        "reach": measure_reach(subject, apart=lags),
+        "memory": measure_reach(network),
+        "because": Because(explained, shapley(subject, 0), shapley(network, 0), gradients, network.names),
+    }, notes
+
+
+def _setting(predictor: Predictor, own: Panel, reading: SeriesReading, question: Question) -> Setting:
+    task = predictor.task
+    layers = ", ".join(f"{each.name}: {each.units} units" for each in reading.trace.layers)
+    first, last = labels_of(reading.trace.labels[[0, -1]])
+    facts = [
+        ("Series", f"{own.ids[0]}, {task.schema.frequency.name}"),
+        ("Steps shown", f"{len(reading.trace):,}, from {first} to {last}"),
+        ("Network", f"{layers}; {task.network().parameter_count:,} parameters"),
+        ("Trained for", f"{task.horizon} steps ahead, shown {task.context_length} steps at a time"),
+    ]
+    if task.schema.seasons:
+        seasons = " and ".join(in_own_time(season, task.schema.frequency) for season in task.schema.seasons)
+        facts.append(("Seasons", seasons))
+    return Setting(
+        title=f"Inside a forecaster of {task.schema.target}",
+        facts=[*facts, ("Made with", f"Ensue {ensue.__version__}")],
+        target=task.schema.target,
+        answer="the next forecast" if question.ahead == 1 else f"forecasts {question.ahead} steps ahead",
+        frequency=task.schema.frequency,
+        seasons=task.schema.seasons,
+        first_lag=1,
+    )
