@@ -3,8 +3,9 @@
     python benchmarks/native/watch.py
 
 One layer; with one input, and with as many as units; the same calls in the same rounds, from Python. The sums of a call are
-those that the call before left. A trace is written to fresh memory, six numbers a row, step and unit. "Layer norm" has norms
-in the cell and runs on the slower path of the core.
+those that the call before left. A trace is written to fresh memory, six numbers a row, step and unit. The calls are those of
+a long series and of a batch of series; one of a single step shows what a call costs in Python whatever its length. "Layer
+norm" has norms in the cell and runs on the slower path of the core.
 """
 
 from __future__ import annotations
@@ -21,10 +22,10 @@ from ensue.runtime.native_engine import NativeEngine
 from ensue.runtime.traces import GateSums
 
 SIZES = tuple(each for each in HIDDEN if each <= 256)
-CALLS = ((1, 1024), (64, 128))
+CALLS = ((1, 4096), (64, 512))
 """Batch and time of a call."""
-NORMED = 64
-"""Units of the layer with layer norm."""
+MIDDLE = 64
+"""Units of the layer with layer norm, and of the one that reads a single step."""
 
 
 def some_engine(inputs: int, hidden: int, layer_norm: bool, threads: int) -> NativeEngine:
@@ -78,8 +79,9 @@ def sizes(quick: bool) -> Iterator[tuple[tuple[int, int, int, int], bool]]:
         for batch, time in CALLS:
             for inputs in (1, hidden):
                 yield (inputs, hidden, batch, time), False
+    yield (MIDDLE, MIDDLE, 1, 1), False
     for batch, time in CALLS:
-        yield (NORMED, NORMED, batch, time), True
+        yield (MIDDLE, MIDDLE, batch, time), True
 
 
 def main() -> None:

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from ensue.config import DataOptions, TrainOptions
 from ensue.errors import DataError, ModelFileError, NotFittedError, UsageError, nearest
+from ensue.given import as_tuple, frame_of, kind_of, like_given, percents, series_of
 from ensue.reports import Progress, TrainingReport
 
 if TYPE_CHECKING:
-    import polars
-
     from ensue.data.panel import Panel
     from ensue.data.schema import Schema
     from ensue.evaluation import Backtest
@@ -109,7 +108,7 @@ class Forecaster:
         """
         panel, self.findings_ = self._training_panel(df)
         self._learn(panel, checkpoint=checkpoint, resume=resume, start_from=start_from, progress=progress)
-        self._sample = _sample(df)
+        self._sample = kind_of(df)
         return self
 
     def predict(
@@ -133,12 +132,12 @@ class Forecaster:
 
         predictor = self._fitted()
         horizon = predictor.task.horizon if horizon is None else check_horizon(horizon)
-        wanted = levels_between(predictor.task.levels, _percents(levels))
+        wanted = levels_between(predictor.task.levels, percents(levels))
         panel = self._panel_to_predict(df, future)
         quantiles = predictor.predict(panel, horizon)
         self.prediction_findings_ = (*panel.findings, *warnings_of(predictor.task, panel, horizon))
         frame = forecast_frame(panel, quantiles, predictor.task.levels, wanted)
-        return _like(frame, self._sample if df is None else df, panel.schema.id)
+        return like_given(frame, self._sample if df is None else df, panel.schema.id)
 
     def backtest(
         self,
@@ -162,7 +161,7 @@ class Forecaster:
         """
         from ensue.backtesting import backtest
 
-        return backtest(self, df, windows, _percents(levels), tuple(baselines), refit, progress)
+        return backtest(self, df, windows, percents(levels), tuple(baselines), refit, progress)
 
     def stream(self, df: Any = None, *, id: str | None = None, static: Sequence[float] | None = None) -> ForecastStream:
         """A stream that reads values as they come; with a table, it begins after the rows of the series `id` in it.
@@ -177,7 +176,7 @@ class Forecaster:
         if static is not None:
             raise UsageError("static is given beside a table, which tells it already: leave one of them out.")
         panel = self._panel_to_predict(df, None)
-        return ForecastStream.after(predictor, panel, _series_of(panel, id, "a stream"))
+        return ForecastStream.after(predictor, panel, series_of(panel, id, "a stream"))
 
     def trace(self, df: Any = None, *, id: str | None = None, steps: int = 10_000) -> Trace:
         """Every gate of every step while it reads the series `id` of a table; see `ensue.inspection.trace.Trace`.
@@ -195,7 +194,7 @@ class Forecaster:
         from ensue.inspection.reading import read_series
 
         panel = self._panel_to_predict(df, None)
-        return read_series(self._fitted(), panel, _series_of(panel, id, "a trace"), steps).trace
+        return read_series(self._fitted(), panel, series_of(panel, id, "a trace"), steps).trace
 
     def inspect(
         self,
@@ -225,9 +224,9 @@ class Forecaster:
 
         predictor = self._fitted()
         panel = self._panel_to_predict(df, None)
-        series = _series_of(panel, id, "a look inside")
+        series = series_of(panel, id, "a look inside")
         asked = question(panel, series, at=at, ahead=ahead, steps=steps)
-        columns = self._columns(df, panel, series, _tuple("probe", probe))
+        columns = self._columns(df, panel, series, as_tuple("probe", probe))
         self.inspection_findings_ = panel.findings
         return inspect_forecaster(predictor, self._weights[0], panel, replace(asked, columns=columns))
 
@@ -295,7 +294,7 @@ class Forecaster:
                 raise UsageError(f"Forecaster has no argument '{name}': {nearest(name, names)}")
         tuples = {"past", "future", "static", "season"}
         values: dict[str, Any] = {
-            name: _tuple(name, value) if name in tuples and value is not None else value
+            name: as_tuple(name, value) if name in tuples and value is not None else value
             for name, value in params.items()
         }
         self._data = DataOptions(**{name: value for name, value in values.items() if names[name] is DataOptions})
@@ -308,7 +307,7 @@ class Forecaster:
         from ensue.data.roles import find_roles
         from ensue.data.series import build_panel
 
-        frame, findings = _frame(df)
+        frame, findings = frame_of(df)
         schema = find_roles(frame, self._data)
         panel = build_panel(frame, schema, duplicates=self._data.duplicates)
         return panel, (*findings, *schema.findings, *panel.findings)
@@ -347,11 +346,11 @@ class Forecaster:
         from ensue.data.future_frames import with_future
         from ensue.data.series import build_panel
 
-        ahead, told = (None, ()) if future is None else _frame(future)
+        ahead, told = (None, ()) if future is None else frame_of(future)
         if df is None:
             panel = self._recent if ahead is None else with_future(self._recent, ahead)
             return replace(panel, findings=(*told, *panel.findings))
-        frame, said = _frame(df)
+        frame, said = frame_of(df)
         schema = self._predictor.task.schema
         if schema.id is None and not schema.wide and "unique_id" in frame.columns and frame["unique_id"].n_unique() > 1:
             raise DataError(
@@ -369,7 +368,7 @@ class Forecaster:
             raise UsageError("probe is given without df, the table that holds its columns: give both.")
         from ensue.inspection.asking import column
 
-        frame, _ = _frame(df)
+        frame, _ = frame_of(df)
         return {name: column(frame, panel, series, name, self._data.duplicates) for name in names}
 
     def _panel_to_score(self, df: Any, refit: bool) -> tuple[Panel, tuple[str, ...]]:
@@ -424,91 +423,3 @@ def load(path: str | Path, *, weights: str = "float32") -> Forecaster:
         forecaster._predictor = in_fewer_bits(full, parts.weights, weights)
         forecaster.findings_ += (measure(full, forecaster._predictor, parts.recent, weights).sentence(),)
     return forecaster
-
-
-def _frame(df: Any) -> tuple[polars.DataFrame, tuple[str, ...]]:
-    """A table as Polars, and what was found in its file."""
-    if isinstance(df, (str, Path)):
-        from ensue.data.tables import read_table
-
-        table = read_table(df)
-        return table.frame, table.findings
-    from ensue.data.frames import to_polars
-
-    return to_polars(df), ()
-
-
-def _sample(df: Any) -> Any:
-    """No rows of a table, to know its kind by; None for a file."""
-    if isinstance(df, (str, Path)):
-        return None
-    import polars
-
-    if isinstance(df, polars.DataFrame):
-        return df.clear()
-    import narwhals as nw
-
-    native: Any = nw.from_native(df, pass_through=True, allow_series=True)
-    if isinstance(native, nw.LazyFrame):
-        return native.head(0).collect().lazy().to_native()
-    if isinstance(native, nw.Series):
-        native = native.to_frame()
-    # A copy, for a view would keep the whole table in memory.
-    return native.head(0).clone().to_native() if isinstance(native, nw.DataFrame) else df
-
-
-def _like(frame: polars.DataFrame, df: Any, id: str | None) -> Any:
-    """A forecast as the kind of table that `df` is, its ids and days as they are there."""
-    import polars
-
-    from ensue.data.frames import like, to_polars
-
-    if df is None or isinstance(df, (str, Path)):
-        return frame
-    kinds, time = to_polars(_sample(df)).schema, frame.columns[1]
-    if id is not None and id in kinds and kinds[id].is_integer():
-        frame = frame.with_columns(polars.col(id).cast(kinds[id]))
-    if _holds_dates(df, time):
-        frame = frame.with_columns(polars.col(time).cast(polars.Date))
-    return like(frame, df)
-
-
-def _holds_dates(df: Any, time: str) -> bool:
-    """Whether a column of a table is of days rather than stamps."""
-    import polars
-
-    if isinstance(df, polars.DataFrame):
-        return df.schema.get(time) == polars.Date
-    import narwhals as nw
-
-    native: Any = nw.from_native(df, pass_through=True)
-    return hasattr(native, "collect_schema") and native.collect_schema().get(time) == nw.Date
-
-
-def _series_of(panel: Panel, id: str | None, what: str) -> int:
-    """The number of a series by its id; of the only one without. Raises where there are several, or none of that id."""
-    if id is None and len(panel) > 1:
-        raise UsageError(f"The table has {len(panel)} series and {what} reads one: give id=, such as '{panel.ids[0]}'.")
-    id = None if id is None else str(id)  # the ids of a panel are text
-    if id is not None and id not in panel.ids:
-        raise DataError(f"There is no series '{id}': {nearest(id, panel.ids)}")
-    return 0 if id is None else panel.ids.index(id)
-
-
-def _percents(levels: Any) -> tuple[float, ...]:
-    try:
-        if isinstance(levels, str):
-            raise TypeError(levels)
-        return tuple(float(level) for level in levels)
-    except (TypeError, ValueError) as error:
-        raise UsageError(f"levels is {levels!r}, expected a list of percents: give [80, 95], for example.") from error
-
-
-def _tuple(name: str, value: Any) -> tuple[Any, ...]:
-    if isinstance(value, (str, int)):
-        return (value,)
-    try:
-        return tuple(value)
-    except TypeError as error:
-        expected = "a list of whole numbers" if name == "season" else "a list of column names"
-        raise UsageError(f"{name} is {value!r}, expected {expected}.") from error

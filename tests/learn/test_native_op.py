@@ -307,7 +307,7 @@ def test_calls_do_not_share_what_they_keep(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_a_large_buffer_is_used_again_once_nobody_holds_it() -> None:
-    size = 3 << 20
+    size = 40 << 20  # more than other tests leave in the pool
     first = torch.from_numpy(native.buffer(size))
     second = torch.from_numpy(native.buffer(size))
     assert {each.data_ptr() % 64 for each in (first, second)} == {0}

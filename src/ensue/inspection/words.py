@@ -64,8 +64,10 @@ def _truncation_sentence(inspection: Inspection, reach: Reach) -> list[str]:
         return [f"No shorter history than {the_last(inspection, enough)} does as well to within {percent(TOLERANCE)}."]
     place = int(np.searchsorted(cut.kept, enough))
     more, doubt = cut.loss[place] - 1, cut.doubt[place]
-    change = f"{percent(abs(more))} {'more' if more > 0 else 'less'} loss (give or take {percent(doubt)})"
-    return [f"History before {the_last(inspection, enough)} can be dropped: {change} over {reach.windows} windows."]
+    change = f"{percent(abs(more))} {'more' if more > 0 else 'less'} loss, give or take {percent(doubt)}"
+    return [
+        f"History before {the_last(inspection, enough)} can be dropped, as far as {reach.windows} windows can tell: {change}."
+    ]
 
 
 def _memory_sentence(inspection: Inspection) -> list[str]:

@@ -64,6 +64,7 @@ class NativeEngine:
         self.network = description
         self.dtype: np.dtype[Any] = np.dtype(np.float32)
         self.weights_as, self.threads = weights_as, threads
+        self._places = places(description)
         self._weights = {name: np.ascontiguousarray(weight, np.float32) for name, weight in weights.items()}
         blocks = (self._weights[name].tobytes() for name in sorted(self._weights))
         self.digest = hashlib.sha256(b"".join(blocks)).hexdigest()
@@ -104,12 +105,12 @@ class NativeEngine:
     ) -> tuple[Array, list[Array], list[LayerTrace]]:
         """What `forward` gives, to single precision, and every gate of every LSTM layer; as `NumPyEngine.trace`."""
         x, before = self._checked(x, anchors, state, lengths)
-        there = places(self.network, x.shape[1])
-        traces = [np.zeros((TRACED, len(x), each.time, each.hidden_size), np.float32) for each in there]
+        batch, time, _ = x.shape
+        traces = [np.zeros((TRACED, batch, each.time(time), each.hidden_size), np.float32) for each in self._places]
         y, after = self._run(x, anchors, before, True, lengths, traces=traces)
         named = [
             LayerTrace.of(each.place, each.suffix, trace, before[each.state + 1][each.row])
-            for each, trace in zip(there, traces, strict=True)
+            for each, trace in zip(self._places, traces, strict=True)
         ]
         return y, after, named
 
@@ -126,14 +127,14 @@ class NativeEngine:
         What a call costs beside `forward` does not grow with the time that was read before.
         """
         x, before = self._checked(x, anchors, state, lengths)
-        there = places(self.network, x.shape[1])
-        moving = begin_sums(there, len(x), sums)
+        batch, time, _ = x.shape
+        moving = begin_sums(self._places, batch, sums)
         stacked = [_spread(each) for each in moving]
         y, after = self._run(x, anchors, before, True, lengths, sums=stacked)
         ends = None if lengths is None else np.asarray(lengths)
         watched = [
-            GateSums.of(each.place, each.suffix, then.steps + each.steps(len(x), ends), _gathered(now, then))
-            for each, then, now in zip(there, moving, stacked, strict=True)
+            GateSums.of(each.place, each.suffix, then.steps + each.steps(batch, time, ends), _gathered(now, then))
+            for each, then, now in zip(self._places, moving, stacked, strict=True)
         ]
         return y, after, watched
 
@@ -257,7 +258,7 @@ def _spread(sums: GateSums) -> Array:
     stacked = sums.stacked
     width = stacked[0].size
     lines = -(-width // 16) | 1  # an odd number of 128 bytes
-    spread = np.zeros((len(stacked), lines * 16))
+    spread = np.empty((len(stacked), lines * 16))
     spread[:, :width] = stacked.reshape(len(stacked), width)
     return spread
 

@@ -80,7 +80,8 @@ class NumPyEngine:
         Takes six numbers of memory for each unit and step. Raises as `forward` does.
         """
         x, passage = self._checked(x, anchors, state, lengths)
-        records = [Trace(each, len(x), self.dtype) for each in places(self.network, x.shape[1])]
+        batch, time, _ = x.shape
+        records = [Trace(each, batch, time, self.dtype) for each in places(self.network)]
         output, after = self._run(self._layers, x, passage, records)
         return output, after, [each.found for each in records]
 
@@ -98,10 +99,12 @@ class NumPyEngine:
         `UsageError` where the sums are those of another network or batch.
         """
         x, passage = self._checked(x, anchors, state, lengths)
-        there = places(self.network, x.shape[1])
-        begun = begin_sums(there, len(x), sums)
+        batch, time, _ = x.shape
+        there = places(self.network)
+        begun = begin_sums(there, batch, sums)
         records = [
-            Sums(each, before, each.steps(len(x), passage.lengths)) for each, before in zip(there, begun, strict=True)
+            Sums(each, before, each.steps(batch, time, passage.lengths))
+            for each, before in zip(there, begun, strict=True)
         ]
         output, after = self._run(self._layers, x, passage, records)
         return output, after, [each.found for each in records]

@@ -102,12 +102,15 @@ class GateSums:
     @classmethod
     def of(cls, place: str, suffix: str, steps: NDArray[np.int64], sums: Array) -> GateSums:
         """With one array `(sum, batch, hidden)` of all sums in the order of `SUMS`."""
-        return cls(place, suffix, steps, **dict(zip(SUMS, sums, strict=True)))
+        found = cls(place, suffix, steps, *sums)
+        object.__setattr__(found, "_whole", sums)  # of which its arrays are views: quicker to copy than eleven
+        return found
 
     @property
     def stacked(self) -> Array:
-        """All sums in the order of `SUMS`, `(sum, batch, hidden)`: a copy."""
-        return np.stack([getattr(self, name) for name in SUMS]).astype(np.float64, copy=False)
+        """All sums in the order of `SUMS`, `(sum, batch, hidden)` in float64; not to be written to."""
+        whole: Array | None = getattr(self, "_whole", None)
+        return np.stack([getattr(self, name) for name in SUMS], dtype=np.float64) if whole is None else whole
 
     @property
     def mean_age(self) -> Array:
@@ -122,13 +125,11 @@ SUMS = tuple(each.name for each in fields(GateSums) if each.name not in ("place"
 
 @dataclass(frozen=True)
 class Place:
-    """One LSTM layer in one direction, as a call of the network with so many time steps reaches it."""
+    """Where one LSTM layer in one direction stands in a network."""
 
     place: str
     suffix: str
     hidden_size: int
-    time: int
-    """Steps that it reads."""
     stride: int | None
     """Steps of the call for each of its own; None: it stands after a pooling, and reads one step of each row."""
     state: int
@@ -140,37 +141,41 @@ class Place:
     def reverse(self) -> bool:
         return self.suffix.endswith("_reverse")
 
-    def steps(self, batch: int, lengths: Array | None) -> NDArray[np.int64]:
-        """Of each row, where the call has these lengths."""
+    def time(self, time: int) -> int:
+        """Steps that it reads in a call with so many."""
+        return 1 if self.stride is None else time // self.stride
+
+    def steps(self, batch: int, time: int, lengths: Array | None) -> Array:
+        """Steps that it reads of each row, `(batch,)`, in a call with so many and with these lengths."""
         if lengths is None or self.stride is None:
-            return np.full(batch, self.time, np.int64)
+            return np.full(batch, self.time(time), np.int64)
         return np.asarray(lengths, np.int64) // self.stride
 
 
-def places(description: network.Network, time: int) -> list[Place]:
-    """Every LSTM layer and direction in the order of the state, for a call with so many time steps.
+def places(description: network.Network) -> list[Place]:
+    """Every LSTM layer and direction, in the order of the state.
 
     >>> stack = network.Network((network.Residual((network.LSTM(4, 4),)), network.LSTM(4, 3, bidirectional=True)))
-    >>> [(each.place, each.suffix) for each in places(stack, 5)]
+    >>> [(each.place, each.suffix) for each in places(stack)]
     [('layers.0.inner.0', '_l0'), ('layers.1', '_l0'), ('layers.1', '_l0_reverse')]
     """
-    return list(_places(description.layers, "layers", time, 1, 0))
+    return list(_places(description.layers, "layers", 1, 0))
 
 
-def _places(layers: Sequence[network.Layer], prefix: str, time: int, stride: int | None, state: int) -> Iterator[Place]:
+def _places(layers: Sequence[network.Layer], prefix: str, stride: int | None, state: int) -> Iterator[Place]:
     for position, layer in enumerate(layers):
         place = f"{prefix}.{position}"
         if isinstance(layer, network.Residual):
-            yield from _places(layer.layers, f"{place}.inner", time, stride, state)
+            yield from _places(layer.layers, f"{place}.inner", stride, state)
         elif isinstance(layer, network.LSTM):
             suffixes = [suffix for each in range(layer.layers) for suffix in layer.suffixes(each)]
             for row, suffix in enumerate(suffixes):
-                yield Place(place, suffix, layer.hidden_size, time, stride, state, row)
+                yield Place(place, suffix, layer.hidden_size, stride, state, row)
         state += len(layer.state_shapes(1))
         if layer.pools:
-            time, stride = 1, None
+            stride = None
         elif stride is not None:
-            time, stride = time // layer.stride, stride * layer.stride
+            stride *= layer.stride
 
 
 def begin_sums(places: Sequence[Place], batch: int, given: Sequence[GateSums] | None) -> list[GateSums]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from ensue import network
 from ensue.runtime.numpy_layers import passage as room
-from ensue.runtime.numpy_layers.passage import Array, Passage, normalised, times
+from ensue.runtime.numpy_layers.passage import Array, Passage, in_reverse, normalised, times
 from ensue.runtime.numpy_layers.records import Record
 
 
@@ -68,15 +68,6 @@ def _begin_records(records: Sequence[Record | None], c: Array, order: Array | No
     for record, cell in zip(records, c, strict=True):
         if record is not None:
             record.begin(cell, order)
-
-
-def in_reverse(values: Array, lengths: Array | None) -> Array:
-    """`(time, batch, any)` with each row's own steps in reverse order."""
-    if lengths is None:
-        return values[::-1]
-    steps = np.arange(len(values))[:, None]
-    steps = np.where(steps < lengths, lengths - 1 - steps, steps)  # time x batch
-    return np.take_along_axis(values, steps[:, :, None], 0)
 
 
 def _run_spans(cell: _Cell, x: Array, h: Array, c: Array, lengths: Array | None, record: Record | None) -> Array:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ensue import network
-from ensue.runtime.numpy_layers.records import Record
+
+if TYPE_CHECKING:
+    from ensue.runtime.numpy_layers.records import Record
 
 Array = NDArray[Any]
 
@@ -40,6 +42,15 @@ class Passage:
         inside = np.arange(values.shape[1]) < self.lengths[:, None]  # batch x time
         hidden: Array = np.where(inside[:, :, None], values, values.dtype.type(filler))
         return hidden
+
+
+def in_reverse(values: Array, lengths: Array | None) -> Array:
+    """`(time, batch, any)` with each row's own steps in reverse order."""
+    if lengths is None:
+        return values[::-1]
+    steps = np.arange(len(values))[:, None]
+    steps = np.where(steps < lengths, lengths - 1 - steps, steps)  # time x batch
+    return np.take_along_axis(values, steps[:, :, None], 0)
 
 
 class Executor(Protocol):

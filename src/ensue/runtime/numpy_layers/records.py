@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from ensue.runtime.numpy_layers.passage import in_reverse
 from ensue.runtime.traces import CLOSED, OPEN, SMALLEST_FORGET, SUMS, TRACED, GateSums, LayerTrace, Place
 
 Array = NDArray[Any]
@@ -32,9 +33,9 @@ class Record(Protocol):
 class Trace:
     """Every gate of every step."""
 
-    def __init__(self, place: Place, batch: int, dtype: DTypeLike) -> None:
+    def __init__(self, place: Place, batch: int, time: int, dtype: DTypeLike) -> None:
         self._place, self._time = place, 0
-        self._values = np.zeros((TRACED, place.time, batch, place.hidden_size), dtype)
+        self._values = np.zeros((TRACED, place.time(time), batch, place.hidden_size), dtype)
 
     def begin(self, c: Array, order: Array | None) -> None:
         self._order, self._c = order, c.copy()
@@ -45,8 +46,6 @@ class Trace:
         self._time += 1
 
     def end(self, lengths: Array | None) -> None:
-        from ensue.runtime.numpy_layers.lstm import in_reverse
-
         values = self._values
         if self._place.reverse:
             values = np.stack([in_reverse(each, lengths) for each in values])
@@ -62,7 +61,7 @@ class Sums:
 
     def __init__(self, place: Place, before: GateSums, steps: NDArray[np.int64]) -> None:
         self._place, self._steps = place, before.steps + steps
-        self._sums = before.stacked
+        self._sums = before.stacked.copy()
 
     def begin(self, c: Array, order: Array | None) -> None:
         self._order = order
