@@ -20,7 +20,17 @@ from ensue.inspection.attribution import (
 )
 from ensue.inspection.reading import untrained_weights
 from ensue.inspection.subject import NetworkSubject
-from ensue.network import LSTM, Linear, Network
+from ensue.network import (
+    LSTM,
+    Convolution,
+    EmbedColumns,
+    Layer,
+    Linear,
+    Network,
+    Pooling,
+    Residual,
+    SoftmaxHead,
+)
 
 NETWORK = Network((LSTM(2, 5), Linear(5, 1)))
 
@@ -140,3 +150,60 @@ def test_agreement_counts_signs_and_ignores_size() -> None:
     assert agreement(one, 5 * one) == pytest.approx(1.0)
     assert agreement(one, -one) == 0.0
     assert np.isnan(agreement(one, np.zeros(4)))
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        (LSTM(2, 4, bidirectional=True), Linear(8, 1)),
+        (LSTM(2, 4), Pooling("mean"), Linear(4, 1)),
+        (Convolution(2, 4, 3, causal=False), LSTM(4, 4), Linear(4, 1)),
+        (Convolution(2, 4, 2, stride=2, causal=True), LSTM(4, 4), Linear(4, 1)),
+    ],
+)
+def test_networks_that_cannot_be_read_a_step_at_a_time_are_refused(layers: tuple[Layer, ...]) -> None:
+    network = Network(layers)
+    with pytest.raises(UsageError) as error:
+        NetworkSubject(network, untrained_weights(network), np.ones((3, 8, 2)))
+    assert str(error.value) == (
+        "The network pools, strides or looks ahead, and reach is measured step by step: expected a causal network "
+        "with an answer at every step."
+    )
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        (LSTM(2, 4, layers=2, layer_norm=True), Linear(4, 1)),
+        (Convolution(2, 4, 3, causal=True), Residual((LSTM(4, 4),)), Linear(4, 1)),
+        (Linear(2, 4), LSTM(4, 4), SoftmaxHead(4, 3)),
+    ],
+)
+def test_the_explained_answer_is_the_networks_own(layers: tuple[Layer, ...]) -> None:
+    network = Network(layers)
+    subject = NetworkSubject(network, untrained_weights(network, 3), np.random.default_rng(0).normal(size=(5, 9, 2)))
+    own = subject.answers(subject.windows, subject.all())
+    for window in (0, 4):
+        assert shapley(subject, window).answer == pytest.approx(own[window], abs=1e-6)
+    assert integrated_gradients(subject, 1).completeness_error < 0.05
+
+
+def test_of_classes_the_answer_is_a_probability_and_the_loss_its_logarithm() -> None:
+    network = Network((LSTM(2, 4), SoftmaxHead(4, 3)))
+    windows = np.random.default_rng(0).normal(size=(5, 9, 2))
+    subject = NetworkSubject(network, untrained_weights(network), windows, np.array([1.0, 0, 0, 1, np.nan]), output=2)
+    answers = subject.answers(windows, subject.all())
+    assert ((answers > 0) & (answers < 1)).all()
+    losses = subject.losses(answers, subject.all())
+    assert losses[0] == pytest.approx(-np.log(answers[0]))
+    assert losses[1] == pytest.approx(-np.log(1 - answers[1]))
+    assert np.isnan(losses[4])
+
+
+def test_codes_of_categories_get_no_part_of_a_gradient() -> None:
+    network = Network((EmbedColumns(2, ((1, 5, 3),)), LSTM(4, 4), Linear(4, 1)))
+    random = np.random.default_rng(0)
+    windows = np.stack([random.normal(size=(6, 9)), random.integers(0, 6, (6, 9)).astype(float)], axis=2)
+    found = integrated_gradients(NetworkSubject(network, untrained_weights(network), windows), 2)
+    assert not found.parts[:, 1].any()
+    assert found.completeness_error < 0.02

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 import ensue
 from ensue.data.panel import Panel
 from ensue.errors import DataError
+from ensue.inspection.attribution import shapley
+from ensue.inspection.forecaster import Question, inspect_forecaster
 from ensue.inspection.forecasts import ForecastSubject, with_steps_ahead
 from ensue.inspection.reach import measure_reach
 
@@ -158,3 +160,50 @@ def test_reach_is_measured_through_front_end_and_network(subject: ForecastSubjec
     assert reach.resampled.effect.sum() > 0
     assert reach.truncation is not None
     assert reach.truncation.loss[-1] == 1.0
+
+
+def test_the_explained_forecast_is_the_forecasters_own_where_windows_are_shorter_than_it_reads() -> None:
+    """Windows are cut to half of a short series; the one asked about begins with the rows before it all the same."""
+    forecaster = ensue.Forecaster(past=["rain"], **TINY).fit(table(rows=90).drop("price"))
+    frame = table(rows=40).drop("price")
+    panel = forecaster._panel_to_predict(frame, None)
+    predictor = forecaster._fitted()
+    assert predictor.task.memory < 40 < 2 * predictor.task.memory
+    for ahead in (1, 3):
+        extended = with_steps_ahead(panel, ahead)
+        subject = ForecastSubject(predictor, extended, ahead=ahead, asked=(1, 40))
+        assert subject.rows < predictor.task.memory
+        median = forecaster.levels.index(0.5)
+        assert shapley(subject, 0).answer == pytest.approx(predictor.predict(panel, ahead)[1, -1, median], rel=1e-6)
+        network = subject.network(forecaster._weights[0])
+        own = network.answers(network.windows[:1], np.array([0]))[0]
+        stretched = predictor.task.stretch(np.full((1, len(forecaster.levels)), own))  # a median stays a median
+        assert stretched[0, median] == pytest.approx(own)
+
+
+def test_a_window_of_another_series_is_brought_to_the_same_level() -> None:
+    frame = table().with_columns(pl.when(pl.col("unique_id") == "b").then(1000 * pl.col("y")).otherwise("y").alias("y"))
+    forecaster = ensue.Forecaster(**TINY).fit(frame.drop("rain", "price"))
+    panel = forecaster._panel_to_predict(frame.drop("rain", "price"), None)
+    subject = ForecastSubject(forecaster._fitted(), panel, count=20)
+    small, large = (int(np.flatnonzero(subject.series == each)[0]) for each in (0, 1))
+    borrowed = subject.borrowed(np.array([large, small]), np.array([small, small]))
+    assert borrowed[0, :, 0].mean() == pytest.approx(subject.windows[small, :, 0].mean())
+    np.testing.assert_array_equal(borrowed[1], subject.windows[small])  # its own series as it is
+    assert subject.windows[large].max() > 5000
+    explained = shapley(ForecastSubject(forecaster._fitted(), panel, count=20, asked=(0, 80)), 0)
+    assert 5 < explained.without < 15
+
+
+@pytest.mark.parametrize("ahead", [1, 2, 3])
+def test_the_season_before_the_forecast_step_is_found_at_its_lag(ahead: int) -> None:
+    frame = table().drop("rain", "price")
+    forecaster = ensue.Forecaster(**(TINY | {"steps": 40, "season": [7]})).fit(frame)
+    panel = forecaster._panel_to_predict(frame, None)
+    found = inspect_forecaster(forecaster._fitted(), forecaster._weights[0], panel, Question(ahead=ahead))
+    assert next(iter(found.setting.season_lags.items())) == (8 - ahead, 7)
+    assert found.reach is not None
+    assert 8 - ahead in found.reach.resampled.first
+    if ahead > 1:  # with one step ahead the last value matters most
+        largest = int(found.reach.resampled.first[found.reach.resampled.effect.argmax()])
+        assert largest in (1, 8 - ahead)

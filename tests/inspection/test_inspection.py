@@ -91,7 +91,7 @@ def test_what_was_expected_is_the_forecast_from_the_rows_before(
 def test_it_says_what_it_measured(inspection: Inspection) -> None:
     said = str(inspection)
     assert said.startswith("Nine tenths of the influence on the next forecast come from the last ")
-    assert "Through the network's own memory comes " in said
+    assert "Replacing all that the network itself was shown before the forecast step moves its answers by " in said
     assert "The forecast for 2024-04-30 is " in said
     assert "'noise' read off the cells of layer " in said
     assert inspection.because is not None
@@ -236,7 +236,7 @@ def test_without_pytorch_everything_but_the_gradients_is_measured(forecaster: en
 
 def test_a_network_without_a_front_end_can_be_looked_into() -> None:
     found = inspect_network(known_lag(5), 3, title="Five steps ago")
-    assert "come from the last 5 steps, half of it from the last 5 steps." in found.sentences[0]
+    assert "come from the last 6 steps, half of it from the last 6 steps." in found.sentences[0]  # lag 5 is the sixth
     shown = document(found)
     assert shown.ahead is None
     assert shown.title == "Five steps ago"
@@ -259,6 +259,85 @@ def test_random_weights_give_another_picture(forecaster: ensue.Forecaster) -> No
     assert random.because is not None
     assert np.abs(trained.because.main.parts - random.because.main.parts).max() > 0.01
     assert (trained.layers[0].scales.half_life != random.layers[0].scales.half_life).all()
+
+
+def test_clocks_of_the_table_are_the_clocks_of_the_report() -> None:
+    hours = pl.datetime_range(
+        datetime(2024, 1, 1), datetime(2024, 1, 8), "1h", time_zone="America/New_York", eager=True
+    )
+    frame = pl.DataFrame({"ds": hours, "y": np.sin(np.arange(len(hours)) * 2 * np.pi / 24)})
+    forecaster = ensue.Forecaster(season=[24], **TINY).fit(frame)
+    found = forecaster.inspect(frame)
+    expected = forecaster.predict(frame, horizon=1)["ds"][0]
+    assert found.because is not None
+    assert found.because.explained == f"the forecast for {expected:%Y-%m-%d %H:%M}"
+    assert found.trace.labels[0] == np.datetime64("2024-01-01T00:00")
+    asked = forecaster.inspect(frame, at="2024-01-06 05:00")
+    assert asked.because is not None
+    assert asked.because.explained == "the forecast for 2024-01-06 05:00"
+    zoned = forecaster.inspect(frame, at="2024-01-06 10:00+00:00")
+    assert zoned.because is not None
+    assert zoned.because.main.answer == asked.because.main.answer
+
+
+def test_covariates_known_ahead_need_not_be_given() -> None:
+    frame = table().select("ds", "y").with_columns(price=pl.Series(np.random.default_rng(0).random(120)))
+    forecaster = ensue.Forecaster(future=["price"], **TINY).fit(frame)
+    found = forecaster.inspect(frame)
+    assert found.forecast is None
+    assert found.because is not None
+    assert found.because.explained == "the forecast for 2024-04-29"  # the last known step
+    assert (
+        "The covariates known ahead are not given for the steps to come: the last known step is explained."
+        in found.notes
+    )
+    assert found.reach is not None
+    assert document(found).ahead is None
+
+
+def test_a_probe_finds_its_column_in_a_table_without_ids() -> None:
+    frame = table().select("ds", "y", "yesterday")
+    forecaster = ensue.Forecaster(target="y", time="ds", **TINY).fit(frame.select("ds", "y"))
+    assert max(facts.probes["yesterday"].score for facts in forecaster.inspect(frame, probe="yesterday").layers) > 0.3
+    empty = frame.with_columns(nothing=pl.lit(None, pl.Float64))
+    assert any("nothing" in note for note in forecaster.inspect(empty, probe=["nothing"]).notes)
+
+
+def test_a_step_too_early_to_explain_leaves_the_reach_measured(forecaster: ensue.Forecaster) -> None:
+    found = forecaster.inspect(table(), at="2024-01-05")
+    assert found.because is None
+    assert found.reach is not None
+    assert any(note.startswith("No forecast is explained: There are 4 rows before") for note in found.notes)
+
+
+def test_the_next_step_can_be_asked_for_by_its_stamp(forecaster: ensue.Forecaster, inspection: Inspection) -> None:
+    found = forecaster.inspect(table(), at="2024-04-30")
+    assert found.because is not None
+    assert inspection.because is not None
+    assert found.because.main.answer == inspection.because.main.answer
+
+
+def test_forecasts_further_ahead_than_any_series_are_refused_in_a_note(forecaster: ensue.Forecaster) -> None:
+    found = forecaster.inspect(table(), ahead=20_000_000)
+    assert "No series has rows enough to measure forecasts 20000000 steps ahead on." in found.notes
+
+
+def test_rows_without_a_rhythm_are_told_as_rows() -> None:
+    random = np.random.default_rng(0)
+    minutes = np.cumsum(random.integers(5, 200, 150))
+    stamps = [datetime(2024, 1, 1) + timedelta(minutes=int(each)) for each in minutes]
+    frame = pl.DataFrame({"ds": stamps, "y": np.sin(np.arange(150) / 3)})
+    found = ensue.Forecaster(**TINY).fit(frame).inspect(frame)
+    assert "minute" not in found.sentences[0]
+    assert "row" in found.sentences[0]
+
+
+@pytest.mark.parametrize("value", [5.0, 0.0])
+def test_of_a_constant_series_nothing_is_claimed(forecaster: ensue.Forecaster, value: float) -> None:
+    said = str(forecaster.inspect(table().with_columns(y=pl.lit(value))))
+    assert "nan" not in said
+    assert "without end" not in said
+    assert "whatever the history was" in said or "after other histories" in said
 
 
 # ---- the command line ----

@@ -81,9 +81,42 @@ def test_a_season_stands_out_only_where_it_has_more_than_its_neighbours() -> Non
 
 
 def test_the_effective_context_looks_past_a_lucky_shorter_one() -> None:
-    kept = np.array([1, 2, 4, 8])
-    none = np.zeros(4)
-    assert Truncation(kept, np.array([1.0, 1.2, 1.005, 1.0]), none).effective() == 4
-    assert Truncation(kept, np.array([1.2, 1.2, 1.2, 1.0]), none).effective() == 8
-    assert Truncation(kept, np.array([0.9, 0.9, 1.0, 1.0]), none).effective() == 1
-    assert Truncation(kept, np.array([1.2, 1.02, 1.0, 1.0]), np.full(4, 0.015)).effective() == 2
+    kept, none = np.array([1, 2, 4, 8]), np.zeros(4)
+    assert Truncation(kept, np.array([1.0, 1.2, 1.005, 1.0]), none, 64).effective() == 4
+    assert Truncation(kept, np.array([1.2, 1.2, 1.2, 1.0]), none, 64).effective() == 8
+    assert Truncation(kept, np.array([0.9, 0.9, 1.0, 1.0]), none, 64).effective() == 1
+    # Where history saves ten times the loss, 5 % of the loss are little.
+    assert Truncation(kept, np.array([11.0, 1.05, 1.0, 1.0]), none, 64).effective() == 2
+    doubtful = Truncation(kept, np.array([1.2, 1.02, 1.0, 1.0]), np.full(4, 0.5), 64)
+    assert doubtful.effective() == 4  # doubt is no reason to drop anything
+
+
+def test_of_few_windows_no_standard_error_is_told() -> None:
+    few, many = (measure_reach(Weighted([1.0, 1.0, 1.0], windows=windows)).truncation for windows in (5, 50))
+    assert few is not None
+    assert many is not None
+    assert np.isnan(few.doubt).all()
+    assert np.isfinite(many.doubt).all()
+
+
+class Seasonal(Weighted):
+    """Windows of one long seasonal series, as those of a forecaster are: neighbours are alike, and so are phases."""
+
+    def __init__(self, weights: list[float], season: int) -> None:
+        super().__init__(weights)
+        places = (np.arange(200) * 0.6180339887498949 % 1.0 * 3000).astype(int)[:, None]
+        steps = places + np.arange(len(weights))
+        noise = np.random.default_rng(0).normal(size=4000)
+        self.windows = (5 * np.sin(2 * np.pi * steps / season) + noise[steps])[..., None]
+        self.targets = self.windows[..., 0] @ self.weights
+
+
+def test_which_windows_are_drawn_hardly_matters() -> None:
+    """Each window is replaced by others of its own draw: one shift for all would meet the same phases every time."""
+    subject = Seasonal([1.0] + [0.0] * 22 + [1.0], season=24)
+    found = [measure_reach(subject, apart=[24], seed=seed) for seed in range(6)]
+    shares = np.array([each.resampled.at(24) for each in found])
+    assert shares.mean() == pytest.approx(0.5, abs=0.1)
+    assert shares.std() < 0.06
+    assert np.std([each.older for each in found]) < 0.15 * np.mean([each.older for each in found])
+    assert {each.resampled.horizon(0.9) for each in found} == {24.0}

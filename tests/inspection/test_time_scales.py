@@ -45,8 +45,8 @@ def test_gates_open_or_shut_for_good_are_no_accident(make_layer: Make) -> None:
     gates = np.full((5, 3), 0.5)
     gates[:, 0], gates[2, 1] = 1.0, 0.0
     scales = time_scales(with_forget(make_layer(5, 3), gates))
-    assert scales.half_life.tolist() == [math.inf, 0.0, 1.0]
-    assert scales.forget.tolist() == [1.0, 0.0, 0.5]
+    assert scales.half_life.tolist() == pytest.approx([math.inf, 5 / (4 + 63), 1.0])  # a 0 counts as 2^-63
+    assert scales.forget.tolist() == pytest.approx([1.0, 2 ** (-(4 + 63) / 5), 0.5])
 
 
 def test_sums_over_rows_give_what_their_steps_give(make_layer: Make) -> None:

@@ -80,7 +80,7 @@ def shapley(
 ) -> Shapley:
     """Exact Shapley values of buckets of lags for the answer of one window.
 
-    Lags that are not in a coalition are those of another window, and the worth is the mean over `others` of these; so
+    Lags that are not in a coalition are borrowed from another window, and the worth is the mean over `others` of these; so
     the parts say what makes this answer different from those after other histories. Raises `UsageError` for more than
     ten buckets, or where there is no other window.
     """
@@ -104,6 +104,7 @@ def _worth(subject: Subject, window: int, other: int, buckets: Sequence[tuple[in
     """
     first = subject.place(buckets[-1][1])
     which = np.array([window])
+    borrowed = subject.borrowed(np.array([other]), which)[0]
     state = subject.start(which)
     if first:
         state = subject.read(subject.windows[window][None, :first], 0, which, state)
@@ -113,7 +114,9 @@ def _worth(subject: Subject, window: int, other: int, buckets: Sequence[tuple[in
         steps = slice(subject.place(buckets[player][1]), subject.place(buckets[player][0]) + 1)
         state = subject.branch(state, np.tile(np.arange(rows), 2))
         numbers = np.concatenate([numbers, numbers | 1 << player])
-        both = subject.windows[np.repeat([other, window], rows)][:, steps]  # row x time x column
+        both = np.repeat(
+            np.stack([borrowed[steps], subject.windows[window][steps]]), rows, axis=0
+        )  # row x time x column
         state = subject.read(both, steps.start, np.full(2 * rows, window), state)
     worth = np.empty(len(numbers))
     worth[numbers] = subject.answer(np.full(len(numbers), window), state)
@@ -140,10 +143,12 @@ def exact_shapley(worth: Floats) -> Floats:
 def integrated_gradients(subject: NetworkSubject, window: int, points: int = POINTS) -> IntegratedGradients:
     """Integrated gradients of one window's answer, from the mean input of all windows to its own.
 
-    The integral is taken by the midpoint rule. Raises `MissingExtraError` without PyTorch.
+    Columns of category codes stay as they are and get no part. The integral is taken by the midpoint rule. Raises
+    `MissingExtraError` without PyTorch.
     """
     x = subject.windows[window]
-    baseline = np.broadcast_to(subject.windows.mean(axis=(0, 1)), x.shape)
+    baseline = np.broadcast_to(subject.windows.mean(axis=(0, 1)), x.shape).copy()
+    baseline[:, subject.codes] = x[:, subject.codes]  # between two categories there is nothing
     along = (np.arange(points) + 0.5) / points
     slopes = subject.gradients(baseline + along[:, None, None] * (x - baseline)).mean(axis=0)  # time x column
     without, answer = subject.answers(np.stack([baseline, x]), np.full(2, window))

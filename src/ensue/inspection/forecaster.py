@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import ensue
+from ensue.data.calendar import local_times
 from ensue.data.panel import Panel
 from ensue.errors import DataError, MissingExtraError
 from ensue.inspection.ablation import one_step_loss
@@ -24,6 +25,13 @@ from ensue.runtime.predictor import Predictor, after_history
 Floats = NDArray[np.float64]
 Weights = Mapping[str, NDArray[Any]]
 
+WINDOWS, FEWEST, USUAL = 192, 32, 70_000
+"""Windows the reach is measured on: so many for a network of so many weights, fewer for larger ones, but some always."""
+OTHERS = 64
+"""Windows among which those are that the explained one is compared with."""
+UNTRAINED = 3
+"""Untrained networks a probe is compared with."""
+
 
 @dataclass(frozen=True)
 class Question:
@@ -32,7 +40,7 @@ class Question:
     series: int = 0
     """Which series of the panel."""
     row: int | None = None
-    """The row whose forecast is explained, counted in the series; None: the first one not known yet."""
+    """The row whose forecast is explained, counted in the series; None: the last of the `ahead` not known yet."""
     ahead: int = 1
     """Forecasts so many steps ahead are measured and explained."""
     steps: int = LONGEST
@@ -65,16 +73,18 @@ def inspect_forecaster(predictor: Predictor, weights: Weights, panel: Panel, que
         forecast=_forecast(predictor, own),
         layers=layers,
         **measured,
-        notes=(*_notes(predictor, reading), *refused, *not_measured),
+        notes=(*_notes(predictor, own, reading), *refused, *not_measured),
     )
 
 
-def _notes(predictor: Predictor, reading: SeriesReading) -> list[str]:
+def _notes(predictor: Predictor, own: Panel, reading: SeriesReading) -> list[str]:
     notes = []
     if len(predictor.engines) > 1:
         notes.append(
             f"The forecaster is the mean of {len(predictor.engines)} networks: gates and memory are those of the first."
         )
+    if _lacks_future(own, predictor.task.horizon):
+        notes.append("What comes next is not shown: the covariates known ahead are not given for the steps to come.")
     if reading.first:
         notes.append(f"The gates of the last {len(reading.values):,} steps were kept; {reading.first:,} came before.")
     return notes
@@ -85,39 +95,67 @@ def _columns(predictor: Predictor, reading: SeriesReading, question: Question) -
         return None
     network = predictor.task.network()
     values = {name: column[reading.first :] for name, column in question.columns.items()}
-    return Columns(values, retrace(reading, network, untrained_weights(network)), reading.inputs)
+    untrained = [retrace(reading, network, untrained_weights(network, seed)) for seed in range(UNTRAINED)]
+    return Columns(values, untrained, reading.inputs)
 
 
-def _forecast(predictor: Predictor, own: Panel) -> Forecast:
+def _forecast(predictor: Predictor, own: Panel) -> Forecast | None:
+    """What comes next; None where the covariates known ahead are not given."""
     first, horizon = np.array([0]), predictor.task.horizon
+    if _lacks_future(own, horizon):
+        return None
     quantiles = predictor.forecast(after_history(own, first, horizon), predictor.read(own, first))[0]
-    return Forecast(own.future_times(horizon)[0], quantiles, predictor.task.levels)
+    return Forecast(_local(predictor, own.future_times(horizon)[0]), quantiles, predictor.task.levels)
+
+
+def _lacks_future(own: Panel, ahead: int) -> bool:
+    return bool(own.schema.future) and int(own.future_rows()[0]) < ahead
+
+
+def _local(predictor: Predictor, times: NDArray[Any]) -> NDArray[Any]:
+    """Stamps as the clock on the wall shows them."""
+    schema = predictor.task.schema
+    return local_times(times, schema.time_zone, schema.frequency)
 
 
 def _measure(
     predictor: Predictor, weights: Weights, panel: Panel, question: Question
 ) -> tuple[dict[str, Any], list[str]]:
     """What is found by changing the history, and what was not and why."""
-    extended, ahead = with_steps_ahead(panel, question.ahead), question.ahead
-    row = int(panel.history[question.series]) - 1 + ahead if question.row is None else question.row
+    nothing = dict.fromkeys(("reach", "memory", "because"))
+    if question.ahead >= int(panel.history.max()):
+        return nothing, [f"No series has rows enough to measure forecasts {question.ahead} steps ahead on."]
+    extended, notes = with_steps_ahead(panel, question.ahead), []
+    row = int(panel.history[question.series]) - 1 + question.ahead if question.row is None else question.row
+    if row >= panel.history[question.series] and _lacks_future(panel.select([question.series]), question.ahead):
+        row = int(panel.history[question.series]) - 1
+        notes.append(
+            "The covariates known ahead are not given for the steps to come: the last known step is explained."
+        )
+    asked = (question.series, row - question.ahead + 1)
+    count = max(FEWEST, min(WINDOWS, WINDOWS * USUAL // max(sum(each.size for each in weights.values()), 1)))
     try:
-        asked = (question.series, row - ahead + 1)
-        subject = ForecastSubject(predictor, extended, ahead=ahead, asked=asked)
+        measured = ForecastSubject(predictor, extended, count=count, ahead=question.ahead)
     except DataError as error:
-        return dict.fromkeys(("reach", "memory", "because")), [str(error)]
-    network, notes, gradients = subject.network(weights), [], None
+        return nothing, [*notes, str(error)]
+    seasons = predictor.task.schema.seasons
+    lags = [season * times - question.ahead + 1 for season in seasons for times in (1, 2)]
+    reach = {"reach": measure_reach(measured, apart=lags), "memory": measure_reach(measured.network(weights))}
+    try:
+        subject = ForecastSubject(predictor, extended, count=OTHERS, ahead=question.ahead, asked=asked)
+    except DataError as error:
+        return reach | {"because": None}, [*notes, f"No forecast is explained: {error}"]
+    network, gradients = subject.network(weights), None
     try:
         gradients = integrated_gradients(network, 0)
     except MissingExtraError as error:
         notes.append(f"Gradients were not measured: {error}")
-    time = extended.times[extended.offsets[question.series] + row]
-    explained = f"the forecast for {label_of(time)}" + (f", {ahead} steps ahead" if ahead > 1 else "")
-    lags = [each * times for each in predictor.task.schema.seasons for times in (1, 2)]
-    return {
-        "reach": measure_reach(subject, apart=lags),
-        "memory": measure_reach(network),
-        "because": Because(explained, shapley(subject, 0), shapley(network, 0), gradients, network.names),
-    }, notes
+    time = _local(predictor, extended.times[extended.offsets[question.series] + row][None])[0]
+    ahead = f", {question.ahead} steps ahead" if question.ahead > 1 else ""
+    because = Because(
+        f"the forecast for {label_of(time)}{ahead}", shapley(subject, 0), shapley(network, 0), gradients, network.names
+    )
+    return reach | {"because": because}, notes
 
 
 def _setting(predictor: Predictor, own: Panel, reading: SeriesReading, question: Question) -> Setting:
@@ -141,4 +179,5 @@ def _setting(predictor: Predictor, own: Panel, reading: SeriesReading, question:
         frequency=task.schema.frequency,
         seasons=task.schema.seasons,
         first_lag=1,
+        ahead=question.ahead,
     )

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,8 @@ class ForecastSubject(Subject):
         predictor: the forecaster.
         panel: the series to draw windows from; series of fewer rows than a window are left out.
         count: how many windows, evenly spread over all places a window fits.
-        asked: series and row (how many rows come before) of a window of its own, which then is the first.
+        asked: series and row (how many rows come before) of a window of its own, which then is the first. Read alone it
+            begins with all the rows a forecast reads, so that its answer is that forecast.
 
     A window has as many rows as a forecast reads, unless the series are too short for that. Raises `DataError` where no
     series is long enough to measure anything on.
@@ -56,6 +58,7 @@ class ForecastSubject(Subject):
                     "ask about a later one."
                 )
             series, ends = np.concatenate([[asked[0]], series]), np.concatenate([[asked[1]], ends])
+        self._older = 0 if asked is None else min(predictor.task.memory, asked[1]) - self.rows
         at = (panel.offsets[series] + ends)[:, None]
         index = at + np.arange(-self.rows, 0)  # window x time
         schema = panel.schema
@@ -64,13 +67,18 @@ class ForecastSubject(Subject):
         self.names = (schema.target, *(each.name for each in (*schema.past, *schema.future)))
         self.targets = panel.y[at[:, 0] + ahead - 1]
         self._block = surroundings(panel, series, index)
+        before = at[:1] + np.arange(-self.rows - self._older, -self.rows)
+        self._values_before, self._before = panel.y[before], surroundings(panel, series[:1], before)
         hidden = surroundings(panel, series, at + np.arange(ahead))
         self._ahead = hidden._replace(past=np.full_like(hidden.past, np.nan))
         self._unit = _units(self.windows[..., 0], self.targets)
         self.series, self.ends = series, ends
 
     def start(self, which: Whole) -> ReaderState:
-        return self.predictor.start(len(which))
+        if not self._older or which.any():
+            return self.predictor.start(len(which))
+        state = self.predictor.read_on(self._values_before, self._before, self.predictor.start(1), left=self.rows)
+        return state.rows(np.zeros(len(which), np.int64))
 
     def read(self, steps: Floats, place: int, which: Whole, state: ReaderState) -> ReaderState:
         time, past = steps.shape[1], len(self.predictor.task.schema.past)
@@ -80,6 +88,27 @@ class ForecastSubject(Subject):
 
     def branch(self, state: ReaderState, rows: Whole) -> ReaderState:
         return state.rows(rows)
+
+    def borrowed(self, other: Whole, which: Whole) -> Floats:
+        """Other windows; those of another series brought to the level and spread of the one they stand in for.
+
+        Otherwise what is measured is that there are large series and small ones.
+        """
+        windows = self.windows[other]
+        foreign = self.series[other] != self.series[which]
+        if foreign.any():
+            level, spread = self._scales
+            other, which = other[foreign], which[foreign]
+            unit = (windows[foreign, :, 0] - level[other, None]) / spread[other, None]
+            windows[foreign, :, 0] = unit * spread[which, None] + level[which, None]
+        return windows
+
+    @cached_property
+    def _scales(self) -> tuple[Floats, Floats]:
+        """Level and spread of the target in each window, `(window,)`; 0 and 1 where nothing is known."""
+        values = np.ma.masked_invalid(self.windows[..., 0])
+        level, spread = values.mean(axis=1).filled(0.0), values.std(axis=1).filled(0.0)
+        return level, np.where(spread > 0, spread, 1.0)
 
     def answer(self, which: Whole, state: ReaderState) -> Floats:
         median = self.predictor.task.levels.index(0.5)
@@ -105,11 +134,27 @@ class ForecastSubject(Subject):
             np.concatenate([self._block.future, self._ahead.future], axis=1),
             self._block.static,
         )
-        reading, features = self.predictor.inputs_of(values, block, keep=task.context_length + self.ahead)
+        keep = task.context_length + self.ahead
+        reading, features = self.predictor.inputs_of(values, block, keep)
         targets = (self.targets - reading.center[:, -1]) / reading.spread[:, -1]
         shown = np.concatenate([features, reading.anchors], axis=2)  # window x time x column
+        if self._older:
+            shown[0] = self._shown_when_asked(values[:1], block, shown.shape[1])
         names = (*task.input_names, *(f"{name} (reference)" for name in task.reader.anchor_names))
         return NetworkSubject(task.network(), weights, shown, targets, output=task.levels.index(0.5), names=names)
+
+    def _shown_when_asked(self, values: Floats, block: Surroundings, keep: int) -> Floats:
+        """What the network is shown over the end of the window that is asked about, `(time, column)`."""
+        whole = Surroundings(
+            np.concatenate([self._before.times, block.times[:1]], axis=1),
+            np.concatenate([self._before.deltas, block.deltas[:1]], axis=1),
+            np.concatenate([self._before.past, block.past[:1]], axis=1),
+            np.concatenate([self._before.future, block.future[:1]], axis=1),
+            block.static[:1],
+        )
+        reading, features = self.predictor.inputs_of(np.concatenate([self._values_before, values], axis=1), whole, keep)
+        shown: Floats = np.concatenate([features, reading.anchors], axis=2)[0]
+        return shown
 
 
 def rows_of_windows(panel: Panel, memory: int, ahead: int) -> int:

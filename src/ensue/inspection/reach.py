@@ -2,7 +2,7 @@
 
 Three measurements, because each can mislead alone:
 
-- *one stretch of lags resampled*: a stretch is replaced by the same stretch of another window, drawn at random, and the
+- *one stretch of lags resampled*: a stretch is replaced by the same stretch of other windows, drawn at random, and the
   answer moves. Half the mean square of that, over the variance of the answers, is the stretch's total effect (Jansen 1999,
   eq. 15; Saltelli et al. 2010, table 2): the share of the variance that would be gone with it.
 - *gradients*: the same to first order, for every lag at once: the mean square of the gradient times the spread of the input.
@@ -32,6 +32,12 @@ STANDS_OUT = 3.0
 """A seasonal lag stands out where it has so many times the influence per lag of its neighbourhood."""
 CHANGED = 64
 """Windows in which stretches are replaced; history is cut off in all of them."""
+DRAWS = 4
+"""Other windows by which each stretch of each window is replaced."""
+FEW = 10
+"""Windows without which no standard error is told."""
+FAINT = 1e-12
+"""Answers whose variance is no more than this share of their mean square are all the same but for rounding."""
 CUTS = 24
 """Lengths of history that are tried."""
 
@@ -85,15 +91,20 @@ class Truncation:
     loss: Floats
     """Mean loss with each, relative to that with all: 1.004 is 0.4 % worse."""
     doubt: Floats
-    """Standard error of each over the windows."""
+    """Standard error of each over the windows, as if these were independent; NaN for fewer than `FEW` windows."""
+    windows: int
+    """Windows whose truth is known."""
 
     def effective(self, tolerance: float = TOLERANCE) -> int:
-        """The fewest steps from which on no history is more than `tolerance` worse, beyond doubt.
+        """The fewest steps from which on no history, on average over the windows, is much worse than all of it.
 
-        >>> Truncation(np.array([1, 10, 100]), np.array([1.5, 1.005, 1.0]), np.array([0.1, 0.01, 0.0])).effective()
+        Much is more than `tolerance` of the whole history's loss, or of what that saves beside the last step alone: where
+        history is worth a hundred times the loss, a hundredth of the loss is nothing.
+
+        >>> Truncation(np.array([1, 10, 100]), np.array([1.5, 1.005, 1.0]), np.array([0.1, 0.01, 0.0]), 64).effective()
         10
         """
-        worse = np.flatnonzero(self.loss - self.doubt > 1 + tolerance)
+        worse = np.flatnonzero(self.loss > 1 + tolerance * max(1.0, float(self.loss[0]) - 1))
         return int(self.kept[0] if len(worse) == 0 else self.kept[min(int(worse[-1]) + 1, len(self.kept) - 1)])
 
 
@@ -181,18 +192,24 @@ def _resampled(subject: Subject, stretches: list[tuple[int, int]], count: int, s
     generator = np.random.default_rng(seed)
     windows, which = subject.windows[:count], np.arange(count)
     answers = subject.answers(windows, which)
+    again = np.repeat(which, DRAWS)
     state = subject.start(which)  # before the stretch: what is older is the same for all
     effect = np.zeros(len(stretches))
     for number in range(len(stretches) - 1, -1, -1):
         first, last = stretches[number]
         begin, end = subject.place(last), subject.place(first) + 1
-        other = (which + generator.integers(1, count)) % count  # each window another one
-        rest = np.concatenate([windows[other, begin:end], windows[:, end:]], axis=1)
-        moved = subject.answer(which, subject.read(rest, begin, which, state)) - answers
-        effect[number] = float((moved**2).mean()) / 2
+        borrowed = subject.borrowed(_others(again, count, generator), again)
+        rest = np.concatenate([borrowed[:, begin:end], windows[again, end:]], axis=1)
+        moved = subject.answer(again, subject.read(rest, begin, again, subject.branch(state, again))) - answers[again]
+        effect[number] = float(np.nanmean(moved**2)) / 2
         state = subject.read(windows[:, begin:end], begin, which, state)
     firsts, lasts = np.array(stretches, np.int64).T
     return Influence("resampled", firsts, lasts, _of_variance(effect, answers))
+
+
+def _others(which: Whole, count: int, generator: np.random.Generator) -> Whole:
+    """For each window another one, drawn by itself."""
+    return (which + generator.integers(1, count, size=len(which))) % count
 
 
 def _of_older(subject: Subject, count: int, seed: int) -> float:
@@ -200,16 +217,18 @@ def _of_older(subject: Subject, count: int, seed: int) -> float:
     windows, which = subject.windows[:count], np.arange(count)
     if windows.shape[1] == 1:
         return 0.0
-    other = (which + np.random.default_rng(seed).integers(1, count)) % count
-    changed = np.concatenate([windows[other, :-1], windows[:, -1:]], axis=1)
+    again = np.repeat(which, DRAWS)
+    borrowed = subject.borrowed(_others(again, count, np.random.default_rng(seed)), again)
+    changed = np.concatenate([borrowed[:, :-1], windows[again, -1:]], axis=1)
     answers = subject.answers(windows, which)
-    moved = subject.answers(changed, which) - answers
-    return float(_of_variance((moved**2).mean(keepdims=True) / 2, answers)[0])
+    moved = subject.answers(changed, again) - answers[again]
+    return float(_of_variance(np.nanmean(moved**2, keepdims=True) / 2, answers)[0])
 
 
 def _of_variance(effect: Floats, answers: Floats) -> Floats:
-    variance = float(answers.var())
-    return effect / variance if variance > 0 else np.zeros_like(effect)
+    """As shares of the variance of the answers; zeros where they are all the same but for rounding."""
+    variance, size = float(np.nanvar(answers)), float(np.nanmean(answers**2))
+    return effect / variance if variance > FAINT * size else np.zeros_like(effect)
 
 
 def _truncated(subject: Subject) -> Truncation | None:
@@ -219,13 +238,15 @@ def _truncated(subject: Subject) -> Truncation | None:
     if not whole > 0:
         return None
     tried: dict[int, tuple[float, float]] = {}
+    number = int(known.sum())
 
     def measure(keep: int) -> Truncation:
         more = (subject.losses(subject.cut(keep), subject.all()) - losses)[known] / whole
-        tried[keep] = 1 + float(more.mean()), float(more.std()) / len(more) ** 0.5
+        doubt = float(more.std()) / number**0.5 if number >= FEW else float("nan")
+        tried[keep] = 1 + float(more.mean()), doubt
         kept = sorted(tried)
-        loss, doubt = np.array([tried[each] for each in kept]).T
-        return Truncation(np.array(kept, np.int64), loss, doubt)
+        loss, doubts = np.array([tried[each] for each in kept]).T
+        return Truncation(np.array(kept, np.int64), loss, doubts, number)
 
     for keep in np.unique(np.round(np.geomspace(1, subject.windows.shape[1], CUTS)).astype(np.int64)):
         found = measure(int(keep))

@@ -7,17 +7,19 @@ Letters of shapes: `time` steps traced.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ensue.data.calendar import local_times
 from ensue.data.panel import Panel
 from ensue.errors import UsageError
 from ensue.inspection.trace import Trace
-from ensue.network import Network
+from ensue.network import LSTM, Layer, Network, Residual
 from ensue.runtime.engine import Engine
 from ensue.runtime.predictor import Predictor, surroundings
 
@@ -43,8 +45,11 @@ class SeriesReading:
     """What the network was shown, `(time, features)`."""
     anchors: Floats
     """The reference forecasts, `(time, anchors)`."""
-    normalised: Floats
-    """The values in the front end's unit, which the network answers in, `(time,)`."""
+    center: Floats
+    """What turns the network's answers into values, `answer * spread + center`, `(time,)`."""
+    spread: Floats
+    ready: NDArray[np.bool_]
+    """Whether enough was known for that to mean anything, `(time,)`."""
     state: tuple[NDArray[Any], ...]
     """The network's state before the first of these steps."""
     first: int
@@ -78,10 +83,12 @@ def read_series(predictor: Predictor, panel: Panel, series: int = 0, steps: int 
     return SeriesReading(
         values[0],
         expected[0],
-        Trace.of(layers, own.times[first:history]),
+        Trace.of(layers, local_times(own.times[first:history], task.schema.time_zone, task.schema.frequency)),
         features[0],
         reading.anchors[0],
-        ((values - reading.center) / reading.spread)[0],
+        reading.center[0],
+        reading.spread[0],
+        reading.ready[0],
         state.networks[0],
         first,
     )
@@ -94,19 +101,51 @@ def retrace(reading: SeriesReading, network: Network, weights: Mapping[str, NDAr
 
 
 def untrained_weights(network: Network, seed: int = 0) -> dict[str, NDArray[np.float32]]:
-    """Weights as before any training: uniform within 1 / sqrt(inputs), biases and all, as `torch.nn` begins.
+    """Weights as training begins with: those of `learn.modules.build`, without PyTorch.
 
-    >>> from ensue.network import Linear
-    >>> weights = untrained_weights(Network((Linear(4, 1),)))["layers.0.weight"]
-    >>> weights.shape, bool(abs(weights).max() <= 0.5)
-    ((1, 4), True)
+    Uniform within 1 / sqrt(inputs) (of an LSTM: units), norms at 1, and the gates' biases as the description says.
+
+    >>> from ensue.network import LSTM
+    >>> weights = untrained_weights(Network((LSTM(3, 4, forget_bias=1.0),)))
+    >>> weights["layers.0.bias_ih_l0"][4:8].tolist(), bool(abs(weights["layers.0.weight_ih_l0"]).max() <= 0.5)
+    ([1.0, 1.0, 1.0, 1.0], True)
     """
-    generator = np.random.default_rng(seed)
+    generator, shapes = np.random.default_rng(seed), network.parameters()
+    lstms = dict(_lstms(network.layers, "layers"))
     weights = {}
-    for name, shape in network.parameters().items():
-        bound = shape[-1] ** -0.5
-        weights[name] = generator.uniform(-bound, bound, shape).astype(np.float32)
+    for name, shape in shapes.items():
+        place, own = name.rsplit(".", 1)
+        matrix = shapes.get(f"{place}.weight", shape)
+        if own.startswith("gain") or (own == "weight" and len(shape) == 1):
+            drawn = np.ones(shape)
+        elif own.startswith("bias_c") or (own == "bias" and len(matrix) == 1):
+            drawn = np.zeros(shape)
+        else:
+            bound = (lstms[place].hidden_size if place in lstms else math.prod(matrix[1:])) ** -0.5
+            drawn = generator.uniform(-bound, bound, shape)
+        weights[name] = drawn.astype(np.float32)
+    for place, layer in lstms.items():
+        for suffix in (suffix for each in range(layer.layers) for suffix in layer.suffixes(each)):
+            _begin_gates(layer, weights[f"{place}.bias_ih{suffix}"], weights[f"{place}.bias_hh{suffix}"], generator)
     return weights
+
+
+def _lstms(layers: Sequence[Layer], prefix: str) -> Iterator[tuple[str, LSTM]]:
+    for position, layer in enumerate(layers):
+        if isinstance(layer, Residual):
+            yield from _lstms(layer.layers, f"{prefix}.{position}.inner")
+        elif isinstance(layer, LSTM):
+            yield f"{prefix}.{position}", layer
+
+
+def _begin_gates(layer: LSTM, bias_ih: Any, bias_hh: Any, generator: np.random.Generator) -> None:
+    """The biases of input and forget gates, as `learn.lstm` sets them."""
+    size = layer.hidden_size
+    if layer.forget_bias is not None:
+        bias_ih[size : 2 * size], bias_hh[size : 2 * size] = layer.forget_bias, 0.0
+    if layer.chrono is not None:
+        memory = np.log(1 + (layer.chrono - 2) * generator.random(size))
+        bias_ih[:size], bias_ih[size : 2 * size], bias_hh[: 2 * size] = -memory, memory, 0.0
 
 
 def _rows(panel: Panel, first: int, last: int) -> tuple[Floats, Any]:

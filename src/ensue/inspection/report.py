@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ensue.inspection import words
-from ensue.inspection.ledger import default_ages, mass_by_age, mean_age_of_layer
+from ensue.inspection.ledger import default_ages, mass_by_age
 from ensue.inspection.moments import similar_to_each
 from ensue.inspection.page.document import (
     Ahead,
@@ -147,7 +147,7 @@ def _layer(inspection: Inspection, number: int, ages: Sequence[tuple[int, int]])
         layer.c,
         layer.h,
         facts.scales.half_life,
-        mean_age_of_layer(layer),
+        facts.age,
         mass_by_age(layer, ages),
         words.joined(text),
         [Moment(each.step, words.moment_sentence(inspection, number, each)) for each in facts.lettings],
@@ -162,9 +162,7 @@ def _reach(inspection: Inspection) -> Shown | None:
     through = "" if inspection.reach is None else ", through the network's memory"
     curves = []
     if inspection.reach is not None:
-        explanation = (
-            "how far the answer moves when the values of a lag are those of another time, with all that follows"
-        )
+        explanation = "how far the answer moves when a stretch of values is that of another time, divided by its width"
         curves.append(_curve("values of a lag replaced", explanation, inspection.reach.resampled, share))
     alone = (
         "how far the answer moves when what stands at a lag is that of another time; lag 0 is the step of the answer"
@@ -187,7 +185,7 @@ def _reach(inspection: Inspection) -> Shown | None:
     return Shown(
         curves,
         {name: lag for name, lag in horizons.items() if np.isfinite(lag)},
-        inspection.setting.seasons,
+        [lag for lag, steps in inspection.setting.season_lags.items() if steps in inspection.setting.seasons],
         words.joined(words.reach_sentences(inspection)),
     )
 

@@ -17,12 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensue.errors import MissingExtraError, UsageError
-from ensue.network import Network
+from ensue.network import EmbedColumns, Embedding, Network, SoftmaxHead
 from ensue.runtime.engine import Engine
 
 Floats = NDArray[np.float64]
 Whole = NDArray[np.int64]
 
+SMALLEST = 1e-12
+"""The smallest probability a loss is taken of."""
 AT_ONCE = 1 << 19
 """Rows read side by side, times steps: so that what is held stays small."""
 
@@ -72,6 +74,10 @@ class Subject(ABC):
         """The numbers of all windows."""
         return np.arange(len(self.windows))
 
+    def borrowed(self, other: Whole, which: Whole) -> Floats:
+        """The windows `other` as they may stand in the place of the windows `which`: `(row, time, column)`."""
+        return self.windows[other]
+
     def answers(self, windows: Floats, which: Whole) -> Floats:
         """One number for each of `(row, time, column)`: windows, or the ends of windows, of which row r is `which[r]`."""
         result = np.empty(len(windows))
@@ -108,8 +114,9 @@ class NetworkSubject(Subject):
         output: which of the outputs.
         names: of the columns; numbered unless given.
 
-    History is cut off by beginning with the mean state of all windows: a network knows no gaps. Raises `UsageError` for
-    windows that do not fit.
+    Under a `SoftmaxHead` the answer is the probability of the class `output`, and targets say whether it was that class
+    (1 or 0). History is cut off by beginning with the mean state of all windows: a network knows no gaps. Raises
+    `UsageError` for windows that do not fit and for a network that cannot be read a step at a time.
 
     >>> from ensue.network import LSTM, Linear
     >>> network = Network((LSTM(1, 4), Linear(4, 1)))
@@ -139,11 +146,12 @@ class NetworkSubject(Subject):
             raise UsageError(
                 f"output is {output}, expected 0 to {network.output_size - 1}: one of the network's outputs."
             )
-        if network.stride > 1:
+        if network.stride > 1 or network.pools or not network.causal:
             raise UsageError(
-                f"The network's layers have a stride of {network.stride}, and reach is measured step by step, "
-                "expected a stride of 1."
+                "The network pools, strides or looks ahead, and reach is measured step by step: expected a causal network "
+                "with an answer at every step."
             )
+        self._of_class = isinstance(network.head, SoftmaxHead)
         self.engine = Engine(network, weights)
         self.targets = np.full(len(self.windows), np.nan) if targets is None else np.asarray(targets, np.float64)
         self.names = names or tuple(f"input {each + 1}" for each in range(self.windows.shape[2]))
@@ -162,7 +170,8 @@ class NetworkSubject(Subject):
 
     def read(self, steps: Floats, place: int, which: Whole, state: _NetworkState) -> _NetworkState:
         output, after = self.engine.forward(*self.parts(steps), list(state.arrays))
-        return _NetworkState(tuple(after), np.asarray(output[:, -1, self.output], np.float64))
+        answer = np.asarray(output[:, -1, self.output], np.float64)
+        return _NetworkState(tuple(after), np.exp(answer) if self._of_class else answer)
 
     def branch(self, state: _NetworkState, rows: Whole) -> _NetworkState:
         return _NetworkState(tuple(each[:, rows] for each in state.arrays), state.output[rows])
@@ -171,16 +180,32 @@ class NetworkSubject(Subject):
         return state.output
 
     def losses(self, answers: Floats, which: Whole) -> Floats:
-        squared: Floats = (answers - self.targets[which]) ** 2
-        return squared
+        wanted = self.targets[which]
+        if not self._of_class:
+            return np.asarray((answers - wanted) ** 2)
+        right = np.where(wanted > 0.5, answers, 1 - answers)  # the probability given to what was
+        return np.where(np.isfinite(wanted), -np.log(np.maximum(right, SMALLEST)), np.nan)
 
     def cut(self, keep: int) -> Floats:
         before, everything = self.windows.shape[1] - keep, self.all()
         if before == 0:
             return self.answers(self.windows, everything)
-        state = self.read(self.windows[:, :before], 0, everything, self.start(everything))
-        mean = tuple(np.broadcast_to(each.mean(axis=1, keepdims=True), each.shape) for each in state.arrays)
-        return self.read(self.windows[:, before:], before, everything, _NetworkState(mean, state.output)).output
+        rows = max(1, AT_ONCE // self.windows.shape[1])
+        pieces = [everything[first : first + rows] for first in range(0, len(everything), rows)]
+        states = [self.read(self.windows[own, :before], 0, own, self.start(own)) for own in pieces]
+        mean = [
+            np.sum([state.arrays[each].sum(axis=1, keepdims=True) for state in states], axis=0) / len(everything)
+            for each in range(len(states[0].arrays))
+        ]
+        answers = []
+        for own in pieces:
+            warm = tuple(np.repeat(each, len(own), axis=1) for each in mean)
+            answers.append(
+                self.read(
+                    self.windows[own, before:], before, own, _NetworkState(warm, np.full(len(own), np.nan))
+                ).output
+            )
+        return np.concatenate(answers)
 
     def gradients(self, windows: Floats) -> Floats:
         """Of the answers with respect to the windows: `(any, time, column)`. Raises `MissingExtraError` without PyTorch."""
@@ -191,4 +216,16 @@ class NetworkSubject(Subject):
                 raise
             raise MissingExtraError("measuring gradients", "torch", "train") from error
         slopes, of_anchors = input_gradients(self.network, self.weights, *self.parts(windows), self.output)
-        return slopes if of_anchors is None else np.concatenate([slopes, of_anchors], axis=2)
+        found = slopes if of_anchors is None else np.concatenate([slopes, of_anchors], axis=2)
+        if not self._of_class:
+            return found
+        probability = self.answers(windows, np.zeros(len(windows), np.int64))  # d exp(y) = exp(y) dy
+        return np.asarray(found * probability[:, None, None])
+
+    @property
+    def codes(self) -> list[int]:
+        """Columns that hold codes of categories, which have no gradient."""
+        first = self.network.layers[0]
+        if isinstance(first, Embedding):
+            return list(range(self.network.input_size))
+        return [column for column, _, _ in first.columns] if isinstance(first, EmbedColumns) else []

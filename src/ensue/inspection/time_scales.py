@@ -23,7 +23,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ensue.errors import UsageError
 from ensue.inspection.trace import Placed, TracedLayer, parameter
-from ensue.runtime.traces import GateSums
+from ensue.runtime.traces import SMALLEST_FORGET, GateSums
 
 Floats = NDArray[np.float64]
 
@@ -76,8 +76,7 @@ def time_scales(layer: TracedLayer | GateSums) -> TimeScales:
     if isinstance(layer, GateSums):
         steps, logs = int(layer.steps.sum()), layer.log_forget.sum(axis=0)
     else:
-        with np.errstate(divide="ignore"):  # a gate that is closed for good is 0: nothing is left after it
-            steps, logs = len(layer), np.log(layer.f.astype(np.float64)).sum(axis=0)
+        steps, logs = len(layer), np.log(np.maximum(layer.f.astype(np.float64), SMALLEST_FORGET)).sum(axis=0)
     if steps == 0:
         raise UsageError("there are no steps to take a time scale from: expected one or more.")
     return TimeScales.of(logs / steps)

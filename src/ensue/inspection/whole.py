@@ -22,7 +22,8 @@ from ensue.data.frequency import Frequency
 from ensue.errors import DataError
 from ensue.inspection.ablation import ablation_losses, read_out_shares
 from ensue.inspection.attribution import IntegratedGradients, Shapley
-from ensue.inspection.moments import lettings_go
+from ensue.inspection.ledger import mean_age_of_layer
+from ensue.inspection.moments import lettings_go, participation_ratio
 from ensue.inspection.probe import Probe, correlations, probe
 from ensue.inspection.reach import Reach
 from ensue.inspection.time_scales import TimeScales, time_scales
@@ -51,7 +52,19 @@ class Setting:
     frequency: Frequency
     seasons: tuple[int, ...] = ()
     first_lag: int = 0
-    """Of the measured reach: 1 where the answer is about the step after the last one read."""
+    """Of the measured reach: 1 where the answer is about a step after the last one read."""
+    ahead: int = 1
+    """How many steps after the last one read the answer is about, where it is about a later one."""
+
+    def lag_of(self, steps_before: int) -> int:
+        """The lag of the value so many steps before the step the answer is about: lag 1 is the last one read."""
+        return steps_before - self.ahead + 1
+
+    @property
+    def season_lags(self) -> dict[int, int]:
+        """Lags at which the last seasons stand, and how many steps before the answer's step that is."""
+        steps = sorted({season * times for season in self.seasons for times in (1, 2)})
+        return {self.lag_of(each): each for each in steps if self.lag_of(each) >= 1}
 
 
 @dataclass(frozen=True)
@@ -74,6 +87,10 @@ class LayerFacts:
     """Of each unit in what the head reads out directly, `(unit,)`; NaN where something stands between."""
     ablation: Floats
     """How much worse the answers are without each unit, `(unit,)`: 0.02 is 2 %."""
+    age: Floats
+    """Mean age of what the layer's cells hold, `(time,)`, in steps; NaN where they hold nothing."""
+    directions: float
+    """In how many directions its cells move: from 1, all together, to as many as there are units."""
     lettings: Sequence[Letting]
     """Steps at which many forget gates closed together."""
     probes: Mapping[str, Probe]
@@ -160,8 +177,8 @@ class Columns:
 
     values: Mapping[str, Floats]
     """Each `(time,)`, NaN where missing."""
-    untrained: Trace
-    """The same sequence read with random weights."""
+    untrained: Sequence[Trace]
+    """The same sequence read with the weights training begins with, drawn anew for each."""
     inputs: Floats
     """What the network was shown, `(time, features)`."""
 
@@ -186,6 +203,8 @@ def facts_of_layers(
                 np.zeros(layer.units, bool) if len(layer) < 2 else dead_units(layer),
                 shares[number],
                 losses[number],
+                mean_age_of_layer(layer),
+                participation_ratio(layer.c),
                 lettings_go(layer, apart=max(len(layer) // 50, 1)),
                 probes,
                 follows,
@@ -204,9 +223,12 @@ def _looked_for(
     cells = trace.layers[number].c
     for name, values in ({} if columns is None else columns.values).items():
         assert columns is not None
-        beside = {"untrained": columns.untrained.layers[number].c, "inputs": columns.inputs}
         try:
-            probes[name] = probe(cells, values, name, **beside)
+            found = [
+                probe(cells, values, name, untrained=each.layers[number].c, inputs=columns.inputs)
+                for each in columns.untrained
+            ]
+            probes[name] = max(found, key=lambda each: each.untrained or 0.0)  # beside the best of the untrained
             together[name] = correlations(cells, values, name)
         except DataError as error:
             refused.append(str(error))

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensue.inspection.attribution import agreement
-from ensue.inspection.ledger import mean_age_of_layer
 from ensue.inspection.reach import TOLERANCE, Reach, peaks
 from ensue.inspection.time_scales import in_words, tenths
 
@@ -46,11 +45,12 @@ def reach_sentences(inspection: Inspection) -> list[str]:
     influence = reach.resampled
     if not influence.effect.sum() > 0:
         return [f"No part of the history had any influence on {setting.answer}."]
-    far, half = (the_last(inspection, influence.horizon(share)) for share in (0.9, 0.5))
+    far, half = (the_last(inspection, influence.horizon(share) + 1 - setting.first_lag) for share in (0.9, 0.5))
     lines = [f"Nine tenths of the influence on {setting.answer} come from {far}, half of it from {half}."]
-    for lag in peaks(influence, setting.seasons):
+    for lag in peaks(influence, [setting.lag_of(season) for season in setting.seasons]):
         share = percent(influence.at(lag))
-        lines.append(f"The value {span(inspection, lag)} ago (lag {lag}) still matters: {share} of the influence.")
+        before = f"{span(inspection, setting.season_lags[lag])} before the step that is forecast (lag {lag})"
+        lines.append(f"The value {before} still matters: {share} of the influence.")
     lines += _truncation_sentence(inspection, reach)
     return lines + _memory_sentence(inspection)
 
@@ -61,13 +61,12 @@ def _truncation_sentence(inspection: Inspection, reach: Reach) -> list[str]:
     cut = reach.truncation
     enough = cut.effective()
     if enough == cut.kept[-1]:
-        return [f"No shorter history than {the_last(inspection, enough)} does as well to within {percent(TOLERANCE)}."]
+        return [f"No shorter history than {the_last(inspection, enough)} did as well to within {percent(TOLERANCE)}."]
     place = int(np.searchsorted(cut.kept, enough))
     more, doubt = cut.loss[place] - 1, cut.doubt[place]
-    change = f"{percent(abs(more))} {'more' if more > 0 else 'less'} loss, give or take {percent(doubt)}"
-    return [
-        f"History before {the_last(inspection, enough)} can be dropped, as far as {reach.windows} windows can tell: {change}."
-    ]
+    sure = f"give or take {percent(doubt)}" if np.isfinite(doubt) else "too few to say how sure that is"
+    change = f"{percent(abs(more))} {'more' if more > 0 else 'less'} loss, {sure}"
+    return [f"Of {cut.windows} forecasts, those from {the_last(inspection, enough)} alone had {change}."]
 
 
 def _memory_sentence(inspection: Inspection) -> list[str]:
@@ -77,14 +76,14 @@ def _memory_sentence(inspection: Inspection) -> list[str]:
     share = percent(min(inspection.memory.older, 1.0))
     if inspection.reach is None:
         return [
-            f"What it remembers accounts for {share} of the variance of its answers; the rest is in the last step alone."
+            f"Replacing all but the last step moves the answers by {share} of their variance: so much is remembered."
         ]
     shown = ["the last value"]
     shown += ["the same phase of each season"] if inspection.setting.seasons else []
     shown += ["the calendar"] if inspection.setting.frequency.has_stamps else []
     return [
-        f"Through the network's own memory comes {share} of the variance of its answers; the rest is in what it is shown "
-        f"at the forecast step itself: {', '.join(shown)}, and the like."
+        f"Replacing all that the network itself was shown before the forecast step moves its answers by {share} of their "
+        f"variance: so much is its memory. At that step it is shown {', '.join(shown)}, and the like."
     ]
 
 
@@ -93,15 +92,14 @@ def why_sentences(inspection: Inspection) -> list[str]:
     if inspection.because is None:
         return []
     why, explained = inspection.because.main, inspection.because.explained
-    difference = why.answer - why.without
+    difference, is_ = why.answer - why.without, f"{explained[0].upper()}{explained[1:]} is {figure(why.answer)}"
+    if not abs(difference) > 1e-6 * abs(why.answer):
+        return [f"{is_}, whatever the history was."]
     side = "above" if difference > 0 else "below"
     parts = sorted(zip(why.parts, why.buckets, strict=True), key=lambda each: -abs(each[0]))[:3]
     largest = ", ".join(f"{signed(part)} from {lags_in_words(inspection, *bucket)}" for part, bucket in parts)
-    lines = [
-        f"{explained[0].upper()}{explained[1:]} is {figure(why.answer)}: {figure(abs(difference))} {side} "
-        f"the mean after other histories ({figure(why.without)}); {largest}."
-    ]
-    return lines + agreement_sentences(inspection)
+    other = f"{figure(abs(difference))} {side} the mean after other histories ({figure(why.without)})"
+    return [f"{is_}: {other}; {largest}.", *agreement_sentences(inspection)]
 
 
 def agreement_sentences(inspection: Inspection) -> list[str]:
@@ -126,16 +124,18 @@ def layer_sentences(inspection: Inspection, number: int) -> list[str]:
     """What the gates of a layer say of its time scales, and how old its memory is."""
     facts, layer = inspection.layers[number], inspection.trace.layer(number)
     _, middle, slow = tenths(facts.scales.half_life)
-    age = float(np.nanmean(mean_age_of_layer(layer))) if np.isfinite(mean_age_of_layer(layer)).any() else 0.0
+    age = float(np.nanmean(facts.age)) if np.isfinite(facts.age).any() else 0.0
+    gone = f"is gone after {span(inspection, middle)}" if np.isfinite(middle) else "is never gone"
+    keep = f"hold half of it for {span(inspection, slow)} or longer" if np.isfinite(slow) else "never forget half of it"
     lines = [
-        f"By its forget gates, half of what a middling unit of {layer.name} holds is gone after "
-        f"{span(inspection, middle)}; the slowest tenth hold half of it for {span(inspection, slow)} or longer. "
-        f"What the layer holds is {span(inspection, age)} old on average."
+        f"By its forget gates, half of what a middling unit of {layer.name} holds {gone}; the slowest tenth {keep}. "
+        f"What the layer holds is {span(inspection, age)} old on average; its {layer.units} cells move in about "
+        f"{facts.directions:.0f} directions."
     ]
     if inspection.memory is not None and number == 0:
         measured = inspection.memory.resampled.horizon(0.9)
         if np.isfinite(measured) and slow > 4 * max(measured, 1.0):
-            since = the_last(inspection, measured) if measured else "the step of the answer itself"
+            since = the_last(inspection, measured + 1) if measured else "the step of the answer itself"
             lines.append(
                 "Gates say how long something would be kept, not whether it is used: measured, nine tenths of the "
                 f"influence on the network's answer come from {since}."
@@ -183,14 +183,14 @@ def probe_sentence(inspection: Inspection, name: str) -> str:
     layer = inspection.trace.layer(number).name
     beside = ", ".join(
         f"{score:.2f} from {what}"
-        for what, score in (("an untrained network", found.untrained), ("the inputs", found.inputs))
+        for what, score in (("the best of three untrained networks", found.untrained), ("the inputs", found.inputs))
         if score is not None
     )
     text = f"'{name}' read off the cells of {layer} by a straight line: R² {found.score:.2f} on later steps ({beside})"
     best = max((score for score in (found.untrained, found.inputs) if score is not None), default=0.0)
     if found.score < 0.1:
         return f"{text}: it is not there in that way."
-    return f"{text}: {'the training put it there' if found.score > best + 0.05 else 'no more than is in there anyway'}."
+    return f"{text}: {'more than these' if found.score > best + 0.05 else 'no more than these'}."
 
 
 def follows(facts: LayerFacts, unit: int) -> str:
@@ -222,27 +222,28 @@ def in_own_time(steps: float, frequency: Frequency) -> str:
     ('31 hours', '7 days', '1 day')
     """
     name = step_name(frequency)
-    plain = name == "step" or steps < FEW
-    return in_words(steps, None if plain and name != "step" else step_seconds(frequency), name)
+    few = name not in ("step", "row") and steps < FEW
+    return in_words(steps, None if few else step_seconds(frequency), name)
 
 
 def step_seconds(frequency: Frequency) -> float | None:
     """The length of a step, where all steps have one; None for positions and business days."""
-    return frequency.seconds if frequency.has_stamps and frequency.unit != "business day" else None
+    whole = frequency.has_stamps and frequency.is_regular and frequency.unit != "business day"
+    return frequency.seconds if whole else None
 
 
 def step_name(frequency: Frequency) -> str:
     """What one step is called."""
     if frequency.unit == "business day" or (frequency.count == 1 and frequency.has_stamps and frequency.is_regular):
         return frequency.unit
-    return "step"
+    return "step" if frequency.is_regular else "row"
 
 
 def lags_in_words(inspection: Inspection, first: int, last: int) -> str:
     """A bucket of lags: '1 day ago', '2 to 3 days ago', '5 to 9 weeks ago'."""
     if first == last:
         return f"{span(inspection, first)} ago" if first > 0 else "the step itself"
-    near, far = (span(inspection, each).rsplit(" ", 1) for each in (first, last))
+    near, far = (span(inspection, each).split(" ", 1) for each in (first, last))
     same = near[1].rstrip("s") == far[1].rstrip("s")
     return f"{near[0]} to {' '.join(far)} ago" if same else f"{' '.join(near)} to {' '.join(far)} ago"
 
@@ -274,7 +275,12 @@ def figure(value: float) -> str:
     >>> figure(13874.2), figure(0.0123456), figure(7.0)
     ('13,874', '0.01235', '7')
     """
-    digits = f"{value:,.0f}" if abs(value) >= 1000 else np.format_float_positional(value, 4, fractional=False, trim="-")
+    if abs(value) >= 1000:
+        digits = f"{value:,.0f}"
+    elif value != 0 and abs(value) < 1e-4:
+        digits = f"{value:.3g}"
+    else:
+        digits = np.format_float_positional(value, 4, fractional=False, trim="-")
     return digits.replace("-", "−")
 
 
