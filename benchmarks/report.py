@@ -30,7 +30,20 @@ def main() -> None:
     if duel:
         parts += [_duel(duel), _beside(duel), _race()]
     parts += native_sections(RESULTS)
-    parts += [_listing(name) for name in ("sine", "scale", "cold_start", "direct_head", "runoff", "stocks", "memory")]
+    parts += [
+        _listing(name)
+        for name in (
+            "sine",
+            "scale",
+            "cold_start",
+            "direct_head",
+            "runoff",
+            "stocks",
+            "memory",
+            "inspection",
+            "report_page",
+        )
+    ]
     (HERE / "RESULTS.md").write_text("\n\n".join(part for part in parts if part) + "\n")
 
 

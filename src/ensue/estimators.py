@@ -189,12 +189,13 @@ class Forecaster:
         >>> import numpy as np, ensue
         >>> forecaster = ensue.Forecaster(horizon=5, steps=2, preset="fast").fit(np.sin(np.arange(300) / 4))
         >>> forecaster.trace(steps=100)
-        Trace(100 steps from 200 to 299, layer 1 of 32 units, layer 2 of 32 units)
+        Trace(100 steps from 200 to 299, layer 1 of 32 units)
         """
         from ensue.inspection.reading import read_series
 
+        predictor = self._fitted()
         panel = self._panel_to_predict(df, None)
-        return read_series(self._fitted(), panel, series_of(panel, id, "a trace"), steps).trace
+        return read_series(predictor, panel, series_of(panel, id, "a trace"), steps).trace
 
     def inspect(
         self,
@@ -211,10 +212,11 @@ class Forecaster:
         Args:
             df: the table; None takes what the model file keeps of the training data.
             id: the series, where the table has several.
-            at: the step whose forecast is explained, a stamp or a position; None: the first one not known yet.
+            at: the step whose forecast is explained, a stamp of the table (or a position, where it has no stamps); None: the
+                last of the `ahead` that are not known yet.
             ahead: forecasts so many steps ahead are measured and explained.
             probe: columns of numbers to look for in the memory.
-            steps: so many at the end of the series are shown.
+            steps: so many at the end of the series are shown; what is measured does not depend on it.
 
         `print(inspection)` says what was found, `inspection.report("report.html")` draws it. Raises `DataError` for a
         step, a series or a column that is not there.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -37,3 +37,12 @@ def _layer(
 def make_layer() -> Callable[..., TracedLayer]:
     """A layer of `(time, units)` from `make_layer(time, units, seed, reverse, dtype, start)`."""
     return _layer
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _let_go_of_known_models() -> Iterator[None]:
+    """Networks kept for the next test would outlive the native core's module."""
+    yield
+    from known_models import known_lag
+
+    known_lag.cache_clear()

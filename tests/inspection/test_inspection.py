@@ -30,7 +30,14 @@ TINY: dict[str, Any] = {
 }  # fmt: skip
 
 
-GOES = "There is no step '2030-01-01' in series 'a', which goes from 2024-01-01 to 2024-04-29: give one of its stamps."
+NOWHERE = (
+    "ensue: --output is '/nowhere/report.html', and its folder does not exist: "
+    "create it first or choose another place.\n"
+)
+GOES = (
+    "There is no step '2030-01-01' in series 'a', which goes from 2024-01-01 to 2024-04-29: give one of its "
+    "stamps, and for a later one how many steps ahead it is."
+)
 
 
 def table(rows: int = 120, ids: tuple[str, ...] = ("a",)) -> pl.DataFrame:
@@ -91,7 +98,7 @@ def test_what_was_expected_is_the_forecast_from_the_rows_before(
 def test_it_says_what_it_measured(inspection: Inspection) -> None:
     said = str(inspection)
     assert said.startswith("Nine tenths of the influence on the next forecast come from the last ")
-    assert "Replacing all that the network itself was shown before the forecast step moves its answers by " in said
+    assert "Of the network alone: replacing all it was shown before the forecast step changes its answers by " in said
     assert "The forecast for 2024-04-30 is " in said
     assert "'noise' read off the cells of layer " in said
     assert inspection.because is not None
@@ -190,7 +197,7 @@ def test_of_several_series_one_is_looked_at(forecaster: ensue.Forecaster) -> Non
     ("asked", "sentence"),
     [
         ({"at": "2030-01-01"}, GOES),
-        ({"at": "soon"}, "The step is 'soon', expected a stamp such as 2024-01-01."),
+        ({"at": "soon"}, "The step is 'soon', expected a stamp such as 2024-04-30."),
         ({"probe": ["nose"]}, "There is no column 'nose': did you mean 'noise'?"),
         ({"probe": ["word"]}, "The column 'word' holds String, expected numbers to look for in the memory."),
         ({"ahead": 0}, "ahead is 0, expected 1 or more steps."),
@@ -236,7 +243,9 @@ def test_without_pytorch_everything_but_the_gradients_is_measured(forecaster: en
 
 def test_a_network_without_a_front_end_can_be_looked_into() -> None:
     found = inspect_network(known_lag(5), 3, title="Five steps ago")
-    assert "come from the last 6 steps, half of it from the last 6 steps." in found.sentences[0]  # lag 5 is the sixth
+    assert (
+        "come from the last 6 steps, much of it from the far end of that." in found.sentences[0]
+    )  # lag 5 is the sixth
     shown = document(found)
     assert shown.ahead is None
     assert shown.title == "Five steps ago"
@@ -307,7 +316,7 @@ def test_a_step_too_early_to_explain_leaves_the_reach_measured(forecaster: ensue
     found = forecaster.inspect(table(), at="2024-01-05")
     assert found.because is None
     assert found.reach is not None
-    assert any(note.startswith("No forecast is explained: There are 4 rows before") for note in found.notes)
+    assert any(note.startswith("No forecast is explained: there are 4 rows before") for note in found.notes)
 
 
 def test_the_next_step_can_be_asked_for_by_its_stamp(forecaster: ensue.Forecaster, inspection: Inspection) -> None:
@@ -315,6 +324,41 @@ def test_the_next_step_can_be_asked_for_by_its_stamp(forecaster: ensue.Forecaste
     assert found.because is not None
     assert inspection.because is not None
     assert found.because.main.answer == inspection.because.main.answer
+
+
+def test_how_many_steps_are_shown_changes_no_measurement(forecaster: ensue.Forecaster, inspection: Inspection) -> None:
+    few = forecaster.inspect(table(), probe=["yesterday", "noise"], steps=10)
+    assert few.sentences == inspection.sentences
+    shown, whole = document(few), document(inspection)
+    assert shown.sequence.labels == whole.sequence.labels[-10:]
+    np.testing.assert_array_equal(shown.layers[0].mean_age, whole.layers[0].mean_age[-10:])
+    np.testing.assert_array_equal(shown.layers[1].f, whole.layers[1].f[-10:])
+
+
+def test_one_outlier_that_rules_everything_is_pointed_at(forecaster: ensue.Forecaster) -> None:
+    frame = table(300).with_row_index()
+    spiked = frame.with_columns(y=pl.when(pl.col("index") == 150).then(1e6).otherwise("y")).drop("index")
+    assert "a few extreme ones rule what is measured here" in str(forecaster.inspect(spiked))
+    assert "extreme" not in str(forecaster.inspect(frame.drop("index")))
+
+
+def test_what_is_known_ahead_is_said_to_stay_as_it_is() -> None:
+    frame = table().select("ds", "y").with_columns(price=pl.Series(np.random.default_rng(0).random(120)))
+    forecaster = ensue.Forecaster(future=["price"], **TINY).fit(frame)
+    said = str(forecaster.inspect(frame))
+    assert "with price as they are" in said
+    with pytest.raises(DataError, match="no future rows of 'price'"):
+        forecaster.inspect(frame, at="2024-04-30")
+
+
+def test_an_unfitted_forecaster_says_so() -> None:
+    with pytest.raises(ensue.NotFittedError):
+        ensue.Forecaster().trace(table())
+
+
+def test_further_ahead_than_trained_is_noted(forecaster: ensue.Forecaster) -> None:
+    notes = forecaster.inspect(table(), ahead=6).notes
+    assert "Forecasts 6 steps ahead are asked of a model trained for 4." in notes
 
 
 def test_forecasts_further_ahead_than_any_series_are_refused_in_a_note(forecaster: ensue.Forecaster) -> None:
@@ -337,7 +381,7 @@ def test_of_a_constant_series_nothing_is_claimed(forecaster: ensue.Forecaster, v
     said = str(forecaster.inspect(table().with_columns(y=pl.lit(value))))
     assert "nan" not in said
     assert "without end" not in said
-    assert "whatever the history was" in said or "after other histories" in said
+    assert "whatever the history was" in said or "the mean after histories from elsewhere" in said
 
 
 # ---- the command line ----
@@ -376,7 +420,7 @@ def test_the_command_writes_a_page_and_numbers(
     ("more", "code", "said"),
     [
         (["-o", "report.pdf"], 2, "ensue: --output is 'report.pdf', expected a file that ends in .html.\n"),
-        (["-o", "/nowhere/at/all/report.html"], 1, "ensue: "),
+        (["-o", "/nowhere/report.html"], 2, NOWHERE),
         (["--steps", "0"], 2, "ensue: steps is 0, expected 1 or more steps.\n"),
     ],
 )

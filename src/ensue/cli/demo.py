@@ -50,6 +50,9 @@ def memory(ctx: typer.Context, json: Json = False) -> None:
     if json:
         print_json(result.scores())
         return
+    print_line(
+        "One of eight symbols, then distracting ones, then the question which it was: who has learned to keep it?"
+    )
     print_line(result.picture())
     print_line(result.sentence())
     print_line("Chrono: its gates begin by keeping for up to the lag; the others begin as PyTorch lets them.")

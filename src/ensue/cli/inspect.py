@@ -42,6 +42,10 @@ def inspect(
     voice: Voice = ctx.obj
     if out is not None and out.suffix.lower() not in (".html", ".htm"):
         raise UsageError(f"--output is '{out}', expected a file that ends in .html.")
+    if out is not None and not out.parent.is_dir():
+        raise UsageError(
+            f"--output is '{out}', and its folder does not exist: create it first or choose another place."
+        )
 
     from ensue.data.tables import read_table
     from ensue.estimators import load

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from ensue.data.panel import Panel
 from ensue.data.series import build_panel
 from ensue.errors import DataError, UsageError, nearest
 from ensue.inspection.forecaster import Question
-from ensue.inspection.words import label_of
+from ensue.inspection.words import label_of, labels_of
 
 if TYPE_CHECKING:
     import polars
@@ -47,7 +48,7 @@ def row_at(panel: Panel, series: int, at: Any, ahead: int = 1) -> int:
     if len(found) == 0:
         raise DataError(
             f"There is no step '{at}' in series '{own.id}', which goes from {label_of(times[0])} to "
-            f"{label_of(times[own.history - 1])}: give one of its stamps."
+            f"{label_of(times[own.history - 1])}: give one of its stamps, and for a later one how many steps ahead it is."
         )
     return int(found[0])
 
@@ -84,10 +85,12 @@ def _as_time(at: Any, times: NDArray[Any], zone: str | None) -> Any:
     try:
         if times.dtype.kind != "M":
             return np.int64(int(str(at)))
+        if not isinstance(at, datetime) and re.fullmatch(r"\d{4}(-\d\d)?", str(at).strip()):
+            return np.datetime64(str(at).strip(), "us")
         stamp = at if isinstance(at, datetime) else datetime.fromisoformat(str(at).strip())
         if stamp.tzinfo is not None:
             stamp = stamp.astimezone(ZoneInfo(zone or "UTC")).replace(tzinfo=None)
         return np.datetime64(stamp, "us")
     except ValueError as error:
-        expected = f"a stamp such as {label_of(times[0])}" if times.dtype.kind == "M" else "a whole number"
+        expected = f"a stamp such as {labels_of(times)[-1]}" if times.dtype.kind == "M" else "a whole number"
         raise DataError(f"The step is '{at}', expected {expected}.") from error

@@ -19,8 +19,8 @@ from ensue.inspection.forecasts import ForecastSubject, with_steps_ahead
 from ensue.inspection.reach import measure_reach
 from ensue.inspection.reading import LONGEST, SeriesReading, read_series, retrace, untrained_weights
 from ensue.inspection.whole import Because, Columns, Forecast, Inspection, Setting, facts_of_layers
-from ensue.inspection.words import in_own_time, label_of, labels_of
-from ensue.runtime.predictor import Predictor, after_history
+from ensue.inspection.words import in_own_time, labels_of
+from ensue.runtime.predictor import Predictor, after_history, check_future
 
 Floats = NDArray[np.float64]
 Weights = Mapping[str, NDArray[Any]]
@@ -44,7 +44,7 @@ class Question:
     ahead: int = 1
     """Forecasts so many steps ahead are measured and explained."""
     steps: int = LONGEST
-    """Steps at the end of the series whose gates are kept."""
+    """Steps at the end of the series to show; what is measured is measured on `LONGEST` at least."""
     columns: Mapping[str, Floats] = field(default_factory=dict)
     """Columns to look for in the memory, each `(rows,)` of the series' history; NaN where missing."""
 
@@ -59,7 +59,7 @@ def inspect_forecaster(predictor: Predictor, weights: Weights, panel: Panel, que
     Raises `UsageError` for a question that cannot be answered.
     """
     own = panel.select([question.series])
-    reading = read_series(predictor, own, steps=question.steps)
+    reading = read_series(predictor, own, steps=max(question.steps, LONGEST))
     network, median = predictor.task.network(), predictor.task.levels.index(0.5)
     layers, refused = facts_of_layers(
         reading.trace, network, weights, one_step_loss(reading, network, median), _columns(predictor, reading, question)
@@ -73,11 +73,11 @@ def inspect_forecaster(predictor: Predictor, weights: Weights, panel: Panel, que
         forecast=_forecast(predictor, own),
         layers=layers,
         **measured,
-        notes=(*_notes(predictor, own, reading), *refused, *not_measured),
+        notes=(*_notes(predictor, own, reading, question.ahead), *refused, *not_measured),
     )
 
 
-def _notes(predictor: Predictor, own: Panel, reading: SeriesReading) -> list[str]:
+def _notes(predictor: Predictor, own: Panel, reading: SeriesReading, ahead: int) -> list[str]:
     notes = []
     if len(predictor.engines) > 1:
         notes.append(
@@ -85,6 +85,8 @@ def _notes(predictor: Predictor, own: Panel, reading: SeriesReading) -> list[str
         )
     if _lacks_future(own, predictor.task.horizon):
         notes.append("What comes next is not shown: the covariates known ahead are not given for the steps to come.")
+    if ahead > predictor.task.horizon:
+        notes.append(f"Forecasts {ahead} steps ahead are asked of a model trained for {predictor.task.horizon}.")
     if reading.first:
         notes.append(f"The gates of the last {len(reading.values):,} steps were kept; {reading.first:,} came before.")
     return notes
@@ -128,6 +130,8 @@ def _measure(
     extended, notes = with_steps_ahead(panel, question.ahead), []
     row = int(panel.history[question.series]) - 1 + question.ahead if question.row is None else question.row
     if row >= panel.history[question.series] and _lacks_future(panel.select([question.series]), question.ahead):
+        if question.row is not None:
+            check_future(panel.select([question.series]), question.ahead)
         row = int(panel.history[question.series]) - 1
         notes.append(
             "The covariates known ahead are not given for the steps to come: the last known step is explained."
@@ -144,27 +148,37 @@ def _measure(
     try:
         subject = ForecastSubject(predictor, extended, count=OTHERS, ahead=question.ahead, asked=asked)
     except DataError as error:
-        return reach | {"because": None}, [*notes, f"No forecast is explained: {error}"]
+        why = str(error)
+        return reach | {"because": None}, [*notes, f"No forecast is explained: {why[0].lower()}{why[1:]}"]
     network, gradients = subject.network(weights), None
     try:
         gradients = integrated_gradients(network, 0)
     except MissingExtraError as error:
         notes.append(f"Gradients were not measured: {error}")
-    time = _local(predictor, extended.times[extended.offsets[question.series] + row][None])[0]
+    times = _local(predictor, extended.series(question.series).times)
     ahead = f", {question.ahead} steps ahead" if question.ahead > 1 else ""
     because = Because(
-        f"the forecast for {label_of(time)}{ahead}", shapley(subject, 0), shapley(network, 0), gradients, network.names
+        f"the forecast for {labels_of(times)[row]}{ahead}",
+        shapley(subject, 0),
+        shapley(network, 0),
+        gradients,
+        network.names,
     )
     return reach | {"because": because}, notes
 
 
 def _setting(predictor: Predictor, own: Panel, reading: SeriesReading, question: Question) -> Setting:
     task = predictor.task
+    known = own.y[np.isfinite(own.y)]
+    spread, usual = (
+        (float(known.std()), float(np.ptp(np.quantile(known, [0.25, 0.75]))) / 1.349) if len(known) else (0, 0)
+    )
     layers = ", ".join(f"{each.name}: {each.units} units" for each in reading.trace.layers)
-    first, last = labels_of(reading.trace.labels[[0, -1]])
+    shown = reading.trace.labels[-question.steps :]
+    first, last = (labels_of(shown)[each] for each in (0, -1))
     facts = [
         ("Series", f"{own.ids[0]}, {task.schema.frequency.name}"),
-        ("Steps shown", f"{len(reading.trace):,}, from {first} to {last}"),
+        ("Steps shown", f"{len(shown):,}, from {first} to {last}"),
         ("Network", f"{layers}; {task.network().parameter_count:,} parameters"),
         ("Trained for", f"{task.horizon} steps ahead, shown {task.context_length} steps at a time"),
     ]
@@ -179,5 +193,9 @@ def _setting(predictor: Predictor, own: Panel, reading: SeriesReading, question:
         frequency=task.schema.frequency,
         seasons=task.schema.seasons,
         first_lag=1,
+        known_ahead=tuple(each.name for each in task.schema.future),
+        spread_of_values=spread,
+        outlying=spread / usual if usual > 0 else float("nan"),
+        shown=min(question.steps, len(reading.trace)),
         ahead=question.ahead,
     )

@@ -53,6 +53,8 @@ class Influence:
     last: Whole
     effect: Floats
     """Share of the answers' variance that each stretch stands for, `(stretch,)`; together they may exceed 1."""
+    by_window: Floats | None = None
+    """The same for each window alone, `(stretch, window)`, whose mean the effect is; None of gradients."""
 
     @property
     def shares(self) -> Floats:
@@ -80,6 +82,16 @@ class Influence:
     def at(self, lag: int) -> float:
         """The share of the stretch that a lag is in."""
         return float(self.shares[(self.first <= lag) & (lag <= self.last)].sum())
+
+    def doubt(self, lag: int) -> float:
+        """Standard error of that share: its spread over windows drawn anew from those there are (Efron 1979, section 3)."""
+        if self.by_window is None:
+            return float("nan")
+        windows = self.by_window.shape[1]
+        drawn = np.random.default_rng(0).integers(0, windows, (200, windows))
+        effects = self.by_window[:, drawn].mean(axis=2)  # stretch x draw
+        here = effects[(self.first <= lag) & (lag <= self.last)].sum(axis=0)
+        return float(np.std(here / np.maximum(effects.sum(axis=0), 1e-300)))
 
 
 @dataclass(frozen=True)
@@ -121,6 +133,8 @@ class Reach:
     """The longest lag measured."""
     windows: int
     """Windows it was measured on."""
+    spread: float
+    """Standard deviation of the answers over the windows, in their own unit."""
     older: float
     """The total effect of everything before the last step together, as a share of the answers' variance."""
 
@@ -144,6 +158,7 @@ def measure_reach(subject: Subject, *, apart: Sequence[int] = (), seed: int = 0)
         _by_gradients(subject) if isinstance(subject, NetworkSubject) else None,
         subject.longest_lag,
         len(subject.windows),
+        float(np.nanstd(subject.answers(subject.windows, subject.all()))),
         _of_older(subject, count, seed),
     )
 
@@ -194,17 +209,18 @@ def _resampled(subject: Subject, stretches: list[tuple[int, int]], count: int, s
     answers = subject.answers(windows, which)
     again = np.repeat(which, DRAWS)
     state = subject.start(which)  # before the stretch: what is older is the same for all
-    effect = np.zeros(len(stretches))
+    effect = np.zeros((len(stretches), count))
     for number in range(len(stretches) - 1, -1, -1):
         first, last = stretches[number]
         begin, end = subject.place(last), subject.place(first) + 1
         borrowed = subject.borrowed(_others(again, count, generator), again)
         rest = np.concatenate([borrowed[:, begin:end], windows[again, end:]], axis=1)
         moved = subject.answer(again, subject.read(rest, begin, again, subject.branch(state, again))) - answers[again]
-        effect[number] = float(np.nanmean(moved**2)) / 2
+        effect[number] = np.nan_to_num(moved**2).reshape(count, DRAWS).mean(axis=1) / 2
         state = subject.read(windows[:, begin:end], begin, which, state)
     firsts, lasts = np.array(stretches, np.int64).T
-    return Influence("resampled", firsts, lasts, _of_variance(effect, answers))
+    shares = _of_variance(effect, answers)  # stretch x window
+    return Influence("resampled", firsts, lasts, shares.mean(axis=1), shares)
 
 
 def _others(which: Whole, count: int, generator: np.random.Generator) -> Whole:

@@ -45,16 +45,17 @@ def document(inspection: Inspection) -> Document:
     """Everything a report shows."""
     setting = inspection.setting
     ages = default_ages(len(inspection.trace))
+    shown = _shown(inspection)
     return Document(
         title=setting.title,
         facts=setting.facts,
         summary=inspection.sentences,
         sequence=Read(
             setting.target,
-            words.labels_of(inspection.trace.labels),
-            inspection.values,
+            words.labels_of(inspection.trace.labels[shown]),
+            None if inspection.values is None else inspection.values[shown],
             words.step_name(setting.frequency),
-            inspection.expected,
+            None if inspection.expected is None else inspection.expected[shown],
         ),
         ahead=None if inspection.forecast is None else _ahead(inspection.forecast),
         layers=[_layer(inspection, number, ages) for number in range(len(inspection.layers))],
@@ -138,20 +139,28 @@ def _layer(inspection: Inspection, number: int, ages: Sequence[tuple[int, int]])
         f"{words.percent(float(gates.open_i.mean()))}, its output gates at {words.percent(float(gates.open_o.mean()))}.",
         *words.layer_sentences(inspection, number),
     ]
+    shown = _shown(inspection)
+    moments = [each for each in facts.lettings if each.step >= shown.start]
     return Layer(
         layer.name,
-        layer.i,
-        layer.f,
-        layer.g,
-        layer.o,
-        layer.c,
-        layer.h,
+        layer.i[shown],
+        layer.f[shown],
+        layer.g[shown],
+        layer.o[shown],
+        layer.c[shown],
+        layer.h[shown],
         facts.scales.half_life,
-        facts.age,
-        mass_by_age(layer, ages),
+        facts.age[shown],
+        mass_by_age(layer, ages)[shown],
         words.joined(text),
-        [Moment(each.step, words.moment_sentence(inspection, number, each)) for each in facts.lettings],
+        [Moment(each.step - shown.start, words.moment_sentence(inspection, number, each)) for each in moments],
     )
+
+
+def _shown(inspection: Inspection) -> slice:
+    """The steps that are shown."""
+    steps = len(inspection.trace)
+    return slice(0 if inspection.setting.shown is None else steps - inspection.setting.shown, steps)
 
 
 def _reach(inspection: Inspection) -> Shown | None:
@@ -185,7 +194,7 @@ def _reach(inspection: Inspection) -> Shown | None:
     return Shown(
         curves,
         {name: lag for name, lag in horizons.items() if np.isfinite(lag)},
-        [lag for lag, steps in inspection.setting.season_lags.items() if steps in inspection.setting.seasons],
+        inspection.setting.seasons if inspection.setting.ahead == 1 else (),  # else they stand at other lags
         words.joined(words.reach_sentences(inspection)),
     )
 
@@ -257,9 +266,13 @@ def _unit(inspection: Inspection, number: int, unit: int) -> Unit:
 
 def _similar(inspection: Inspection) -> list[Similar]:
     """For steps evenly spread, and the notable ones, when else the last layer's cells looked alike."""
-    cells, time = inspection.trace.layers[-1].c, len(inspection.trace)
+    shown = _shown(inspection)
+    cells = inspection.trace.layers[-1].c[shown]
+    time = len(cells)
     steps = {int(step) for step in np.linspace(0, time - 1, min(LOOKED_UP, time))}
-    steps |= {each.step for facts in inspection.layers for each in facts.lettings}
+    steps |= {
+        each.step - shown.start for facts in inspection.layers for each in facts.lettings if each.step >= shown.start
+    }
     season = min(inspection.setting.seasons, default=1)
     apart = max(1, min(season // 2, time // 20))
     if not np.ptp(cells, axis=0).any():

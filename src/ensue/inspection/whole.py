@@ -23,7 +23,7 @@ from ensue.errors import DataError
 from ensue.inspection.ablation import ablation_losses, read_out_shares
 from ensue.inspection.attribution import IntegratedGradients, Shapley
 from ensue.inspection.ledger import mean_age_of_layer
-from ensue.inspection.moments import lettings_go, participation_ratio
+from ensue.inspection.moments import lettings_go
 from ensue.inspection.probe import Probe, correlations, probe
 from ensue.inspection.reach import Reach
 from ensue.inspection.time_scales import TimeScales, time_scales
@@ -53,6 +53,14 @@ class Setting:
     seasons: tuple[int, ...] = ()
     first_lag: int = 0
     """Of the measured reach: 1 where the answer is about a step after the last one read."""
+    known_ahead: tuple[str, ...] = ()
+    """Columns known at the step the answer is about; they stay as they are whatever the history is."""
+    spread_of_values: float = float("nan")
+    """Standard deviation of what is read."""
+    outlying: float = float("nan")
+    """The same in units of what their quartiles suggest; NaN where half of them are equal."""
+    shown: int | None = None
+    """Steps at the end that a report shows; all of them where it is None."""
     ahead: int = 1
     """How many steps after the last one read the answer is about, where it is about a later one."""
 
@@ -89,8 +97,6 @@ class LayerFacts:
     """How much worse the answers are without each unit, `(unit,)`: 0.02 is 2 %."""
     age: Floats
     """Mean age of what the layer's cells hold, `(time,)`, in steps; NaN where they hold nothing."""
-    directions: float
-    """In how many directions its cells move: from 1, all together, to as many as there are units."""
     lettings: Sequence[Letting]
     """Steps at which many forget gates closed together."""
     probes: Mapping[str, Probe]
@@ -204,7 +210,6 @@ def facts_of_layers(
                 shares[number],
                 losses[number],
                 mean_age_of_layer(layer),
-                participation_ratio(layer.c),
                 lettings_go(layer, apart=max(len(layer) // 50, 1)),
                 probes,
                 follows,

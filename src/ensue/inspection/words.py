@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 NEEDED = 0.01
 """A unit is needed where the forecasts are so much worse without it."""
+HARDLY = 0.1
+"""Answers that spread by less than so much of what the values spread by hardly differ."""
+EXTREME = 10.0
+"""Standard deviations, in those that the quartiles suggest, from which on a few values rule all variances."""
 FEW = 100
 """Steps that a person still counts in steps of the table: 36 days, but 4.2 months."""
 ALIKE = 0.7
@@ -46,11 +50,25 @@ def reach_sentences(inspection: Inspection) -> list[str]:
     if not influence.effect.sum() > 0:
         return [f"No part of the history had any influence on {setting.answer}."]
     far, half = (the_last(inspection, influence.horizon(share) + 1 - setting.first_lag) for share in (0.9, 0.5))
-    lines = [f"Nine tenths of the influence on {setting.answer} come from {far}, half of it from {half}."]
+    rest = f", half of it from {half}" if half != far else ", much of it from the far end of that"
+    since = (
+        f", counted back from the last row read, {setting.ahead} steps before the forecast" if setting.ahead > 1 else ""
+    )
+    lines = [f"Nine tenths of the influence on {setting.answer} come from {far}{rest}{since}."]
+    if reach.spread < HARDLY * setting.spread_of_values:
+        lines.append(
+            f"These answers hardly differ (by {figure(reach.spread)}, the values by {figure(setting.spread_of_values)}: "
+            "standard deviations), and what is said of influence is about these small differences."
+        )
+    if setting.outlying > EXTREME:
+        lines.append(
+            f"The values spread {setting.outlying:,.0f} times as far as their middle half would have it: a few extreme ones "
+            "rule what is measured here, so look at them before believing any of it."
+        )
     for lag in peaks(influence, [setting.lag_of(season) for season in setting.seasons]):
-        share = percent(influence.at(lag))
+        share = f"{percent(influence.at(lag))} of the influence, give or take {percent(influence.doubt(lag))}"
         before = f"{span(inspection, setting.season_lags[lag])} before the step that is forecast (lag {lag})"
-        lines.append(f"The value {before} still matters: {share} of the influence.")
+        lines.append(f"The value {before} still matters: {share}.")
     lines += _truncation_sentence(inspection, reach)
     return lines + _memory_sentence(inspection)
 
@@ -61,7 +79,8 @@ def _truncation_sentence(inspection: Inspection, reach: Reach) -> list[str]:
     cut = reach.truncation
     enough = cut.effective()
     if enough == cut.kept[-1]:
-        return [f"No shorter history than {the_last(inspection, enough)} did as well to within {percent(TOLERANCE)}."]
+        whole = f"{the_last(inspection, enough)}, all that was looked at,"
+        return [f"No shorter history than {whole} did as well to within {percent(TOLERANCE)}."]
     place = int(np.searchsorted(cut.kept, enough))
     more, doubt = cut.loss[place] - 1, cut.doubt[place]
     sure = f"give or take {percent(doubt)}" if np.isfinite(doubt) else "too few to say how sure that is"
@@ -81,9 +100,10 @@ def _memory_sentence(inspection: Inspection) -> list[str]:
     shown = ["the last value"]
     shown += ["the same phase of each season"] if inspection.setting.seasons else []
     shown += ["the calendar"] if inspection.setting.frequency.has_stamps else []
+    shown += list(inspection.setting.known_ahead)
     return [
-        f"Replacing all that the network itself was shown before the forecast step moves its answers by {share} of their "
-        f"variance: so much is its memory. At that step it is shown {', '.join(shown)}, and the like."
+        f"Of the network alone: replacing all it was shown before the forecast step changes its answers by {share} of their "
+        f"variance, which is the part of its own memory; at that step it is shown {', '.join(shown)}, and the like."
     ]
 
 
@@ -98,7 +118,11 @@ def why_sentences(inspection: Inspection) -> list[str]:
     side = "above" if difference > 0 else "below"
     parts = sorted(zip(why.parts, why.buckets, strict=True), key=lambda each: -abs(each[0]))[:3]
     largest = ", ".join(f"{signed(part)} from {lags_in_words(inspection, *bucket)}" for part, bucket in parts)
-    other = f"{figure(abs(difference))} {side} the mean after other histories ({figure(why.without)})"
+    fixed = (
+        f" with {' and '.join(inspection.setting.known_ahead)} as they are" if inspection.setting.known_ahead else ""
+    )
+    other = f"{figure(abs(difference))} {side} the mean after histories from elsewhere in the table{fixed}"
+    other += f" ({figure(why.without)})"
     return [f"{is_}: {other}; {largest}.", *agreement_sentences(inspection)]
 
 
@@ -129,8 +153,7 @@ def layer_sentences(inspection: Inspection, number: int) -> list[str]:
     keep = f"hold half of it for {span(inspection, slow)} or longer" if np.isfinite(slow) else "never forget half of it"
     lines = [
         f"By its forget gates, half of what a middling unit of {layer.name} holds {gone}; the slowest tenth {keep}. "
-        f"What the layer holds is {span(inspection, age)} old on average; its {layer.units} cells move in about "
-        f"{facts.directions:.0f} directions."
+        f"What the layer holds is {span(inspection, age)} old on average."
     ]
     if inspection.memory is not None and number == 0:
         measured = inspection.memory.resampled.horizon(0.9)

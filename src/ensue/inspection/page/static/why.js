@@ -63,7 +63,7 @@ function waterfall(width, parts, without, answer) {
       line(x(tick), 0, x(tick), bottom, "grid"),
       middle(x(tick), bottom + 18, short(tick)),
     ]),
-    whyRow(0, "after other histories", without, x, left, most),
+    whyRow(0, "on average", without, x, left, most),
     parts.map((part, i) => partRow(i + 1, part, sums[i], sums[i + 1], x, left, most)),
     whyRow(parts.length + 1, "the answer", answer, x, left, most),
   ];
