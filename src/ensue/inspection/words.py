@@ -51,6 +51,7 @@ def reach_sentences(inspection: Inspection) -> list[str]:
         return [f"No part of the history had any influence on {setting.answer}."]
     far, half = (the_last(inspection, influence.horizon(share) + 1 - setting.first_lag) for share in (0.9, 0.5))
     rest = f", half of it from {half}" if half != far else ", much of it from the far end of that"
+    rest = "" if influence.horizon(0.9) == setting.first_lag else rest
     since = (
         f", counted back from the last row read, {setting.ahead} steps before the forecast" if setting.ahead > 1 else ""
     )
