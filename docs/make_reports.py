@@ -79,7 +79,9 @@ def load() -> Inspection:
     folder = folder / "forecast" if (folder / "forecast").is_dir() else folder
     table = polars.read_parquet(folder / "pjm_hourly" / "data.parquet").filter(unique_id="AEP").tail(17_520)
     table = table.unique("ds", maintain_order=True).sort("ds").drop("unique_id")
-    return ensue.Forecaster(horizon=24).fit(table).inspect(table)
+    return (
+        ensue.Forecaster(horizon=24).fit(table).inspect(table, steps=2000)
+    )  # more would make the file larger, not clearer
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ from math import factorial
 
 import numpy as np
 
-from ensue.errors import UsageError
+from ensue.errors import MissingExtraError, UsageError
 from ensue.inspection.subject import Floats, NetworkSubject, Subject
 
 MOST_PLAYERS = 10
@@ -153,6 +153,14 @@ def integrated_gradients(subject: NetworkSubject, window: int, points: int = POI
     slopes = subject.gradients(baseline + along[:, None, None] * (x - baseline)).mean(axis=0)  # time x column
     without, answer = subject.answers(np.stack([baseline, x]), np.full(2, window))
     return IntegratedGradients(slopes * (x - baseline), float(answer), float(without))
+
+
+def gradients_or_why_not(subject: NetworkSubject, window: int) -> tuple[IntegratedGradients | None, list[str]]:
+    """Integrated gradients, or None and a note that PyTorch is missing."""
+    try:
+        return integrated_gradients(subject, window), []
+    except MissingExtraError as error:
+        return None, [f"Gradients were not measured: {error}"]
 
 
 def agreement(one: Floats, other: Floats) -> float:

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 import ensue
 from ensue.data.calendar import local_times
 from ensue.data.panel import Panel
-from ensue.errors import DataError, MissingExtraError
+from ensue.errors import DataError
 from ensue.inspection.ablation import one_step_loss
-from ensue.inspection.attribution import integrated_gradients, shapley
+from ensue.inspection.attribution import gradients_or_why_not, shapley
 from ensue.inspection.forecasts import ForecastSubject, with_steps_ahead
 from ensue.inspection.reach import measure_reach
 from ensue.inspection.reading import LONGEST, SeriesReading, read_series, retrace, untrained_weights
@@ -150,11 +150,8 @@ def _measure(
     except DataError as error:
         why = str(error)
         return reach | {"because": None}, [*notes, f"No forecast is explained: {why[0].lower()}{why[1:]}"]
-    network, gradients = subject.network(weights), None
-    try:
-        gradients = integrated_gradients(network, 0)
-    except MissingExtraError as error:
-        notes.append(f"Gradients were not measured: {error}")
+    network = subject.network(weights)
+    gradients, why_not = gradients_or_why_not(network, 0)
     times = _local(predictor, extended.series(question.series).times)
     ahead = f", {question.ahead} steps ahead" if question.ahead > 1 else ""
     because = Because(
@@ -164,7 +161,7 @@ def _measure(
         gradients,
         network.names,
     )
-    return reach | {"because": because}, notes
+    return reach | {"because": because}, [*notes, *why_not]
 
 
 def _setting(predictor: Predictor, own: Panel, reading: SeriesReading, question: Question) -> Setting:

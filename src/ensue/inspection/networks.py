@@ -9,9 +9,9 @@ from numpy.typing import ArrayLike
 
 import ensue
 from ensue.data.frequency import POSITION
-from ensue.errors import MissingExtraError, UsageError
+from ensue.errors import UsageError
 from ensue.inspection.ablation import answer_loss
-from ensue.inspection.attribution import integrated_gradients, shapley
+from ensue.inspection.attribution import gradients_or_why_not, shapley
 from ensue.inspection.reach import measure_reach
 from ensue.inspection.subject import NetworkSubject
 from ensue.inspection.trace import Trace
@@ -43,11 +43,7 @@ def inspect_network(
     traced = subject.engine.trace(x, anchors)[2]
     trace = Trace.of(traced, np.arange(len(shown)) if labels is None else labels)
     layers, notes = facts_of_layers(trace, subject.network, subject.weights, answer_loss(subject))
-    gradients = None
-    try:
-        gradients = integrated_gradients(subject, window)
-    except MissingExtraError as error:
-        notes.append(f"Gradients were not measured: {error}")
+    gradients, why_not = gradients_or_why_not(subject, window)
     explained = f"the answer after {len(shown)} steps"
     sizes = ", ".join(f"{each.name}: {each.units} units" for each in trace.layers)
     own = ("Network", f"{sizes}; {subject.network.parameter_count:,} parameters")
@@ -67,5 +63,5 @@ def inspect_network(
         reach=None,
         memory=measure_reach(subject),
         because=Because(explained, None, shapley(subject, window), gradients, subject.names),
-        notes=notes,
+        notes=[*notes, *why_not],
     )
