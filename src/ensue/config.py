@@ -157,6 +157,48 @@ class TrainOptions:
         return replace(PRESETS[self.preset], **{name: value for name, value in given.items() if value is not None})
 
 
+@dataclass(frozen=True)
+class PretrainOptions:
+    """How the forecaster that needs no training is trained, on made sequences alone."""
+
+    steps: int = 40_000
+    """Training steps."""
+    batch_steps: int = 12_000
+    """Time steps in a training batch."""
+    hidden_size: int = 64
+    """Width of the hidden state of every LSTM layer."""
+    layers: int = 2
+    """LSTM layers on top of each other."""
+    blocks: bool = False
+    """Normalise the input of each layer, and put a gated feed-forward layer behind each LSTM layer."""
+    context_length: int = 512
+    """Past steps that the network reads; the front end remembers its seasons from before."""
+    learning_rate: float = 3e-3
+    """Highest learning rate, reached after warm-up and followed down a cosine."""
+    seed: int = 0
+    """Seed of the weights and of all sequences."""
+    threads: int = 1
+    """Processor threads that train; one more makes sequences."""
+    device: str = "auto"
+    """Where the network trains: 'auto' (CUDA where there is one, else the processor), 'cpu', 'cuda', 'cuda:1', 'mps'."""
+    validate_every: int = 500
+    """Steps between two looks at the sequences held out, each followed by a checkpoint."""
+    held_out: int = 64
+    """Batches held out."""
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            if each.name not in ("blocks", "learning_rate", "seed", "device"):
+                _at_least_one(each.name, getattr(self, each.name))
+        if not 0 < self.learning_rate < 1:
+            raise ConfigError(
+                f"learning_rate is {self.learning_rate}, expected a number between 0 and 1, such as 0.001."
+            )
+        if not isinstance(self.seed, int) or self.seed < 0:
+            raise ConfigError(f"seed is {self.seed!r}, expected a whole number of 0 or more: give 0, for example.")
+        _check_device(self.device)
+
+
 def load_config(path: str | Path) -> tuple[DataOptions, TrainOptions]:
     """Read options from a TOML file with the tables `[data]` and `[train]`; either may be missing.
 
@@ -171,15 +213,27 @@ def load_config(path: str | Path) -> tuple[DataOptions, TrainOptions]:
     >>> data.target, train.horizon
     ('load', 48)
     """
-    tables = _read_toml(Path(path))
-    for name, value in tables.items():
-        if not isinstance(value, dict):
-            raise ConfigError(f"{path}: '{name}' stands outside a table: put it under [data] or [train].")
-        if name not in ("data", "train"):
-            raise ConfigError(f"{path}: there is no table [{name}]: {nearest(name, ('data', 'train'))}")
+    tables = _tables(path, ("data", "train"))
     data = _build(DataOptions, "data", tables.get("data", {}), path)
     train = _build(TrainOptions, "train", tables.get("train", {}), path)
     return data, train
+
+
+def load_pretraining(path: str | Path) -> PretrainOptions:
+    """Read options from a TOML file with the table `[pretrain]`. Raises ConfigError as `load_config` does."""
+    return _build(PretrainOptions, "pretrain", _tables(path, ("pretrain",)).get("pretrain", {}), path)
+
+
+def _tables(path: str | Path, known: tuple[str, ...]) -> dict[str, Any]:
+    """The tables of a TOML file, which may have these and nothing else."""
+    tables = _read_toml(Path(path))
+    for name, value in tables.items():
+        if not isinstance(value, dict):
+            places = " or ".join(f"[{each}]" for each in known)
+            raise ConfigError(f"{path}: '{name}' stands outside a table: put it under {places}.")
+        if name not in known:
+            raise ConfigError(f"{path}: there is no table [{name}]: {nearest(name, known)}")
+    return tables
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
@@ -196,7 +250,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"The configuration file {path} is not TOML: {error}: mend it there.") from error
 
 
-_Options = TypeVar("_Options", DataOptions, TrainOptions)
+_Options = TypeVar("_Options", DataOptions, TrainOptions, PretrainOptions)
 
 
 def _build(kind: type[_Options], table: str, given: Mapping[str, Any], path: str | Path) -> _Options:
@@ -232,6 +286,7 @@ _EXPECTED: Mapping[Any, str] = {
     str: 'text in quotes, such as "temperature"',
     int: "a whole number, such as 30",
     float: "a number, such as 0.001",
+    bool: "true or false",
     tuple[str, ...]: 'a list of column names, such as ["rain", "wind"]',
     tuple[int, ...]: "a list of whole numbers, such as [24, 168]",
 }

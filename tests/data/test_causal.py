@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ensue.data.causal import CausalReader, Smoothed, smooth
+from ensue.data.causal import CausalReader
+from ensue.data.smoothing import Smoothed, smooth
 
 READER = CausalReader(seasons=(3, 7), half_life=9.0)
 

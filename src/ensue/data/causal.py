@@ -9,39 +9,33 @@ Letters: `batch` sequences side by side, `time` steps of a block, `season` the s
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
-from functools import lru_cache
-from typing import Any, NamedTuple, TypeVar
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ensue.data import trends
+from ensue.data.smoothing import Smoothed, smooth
+from ensue.data.trends import Phases, Surface, TrendMemory
+
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-_BLOCK = 64
-"""Steps smoothed by one matrix product; longer blocks are walked in pieces of this size."""
 _PHASE_MEMORY = 2.5
 """Cycles the mean of one phase looks back over: a new cycle gets a weight of at least 1 / 2.5."""
+_LONG_PHASE_MEMORY = 8.0
+"""The same where trends are told, which make good what a long mean lags behind."""
 _FAST_HALF_LIFE = 4.0
 """Steps after which the fast level has forgotten half."""
 _LEAST_SPREAD = 1e-20
 """Unit of a series of zeros; so small that data in farads or moles are no zeros."""
-_FAINT = 1e-300
-"""A weight so small, after thousands of steps without a value, is none: what lies below has no digits left to divide."""
 _ENOUGH = 3
 """Values seen before a spread means anything."""
 _FEATURES = 8
 _FEATURES_PER_SEASON = 6
 _ANCHORS = 3
 _ANCHORS_PER_SEASON = 3
-
-
-class Smoothed(NamedTuple):
-    """An exponentially weighted mean as two sums, so that a gap leaves their ratio alone."""
-
-    total: Floats  # batch
-    weight: Floats  # batch
 
 
 @dataclass(frozen=True)
@@ -73,11 +67,12 @@ class CausalState:
     age: Floats  # batch
     count: Floats  # batch
     phases: tuple[PhaseMemory, ...]
+    trends: TrendMemory | None = None
+    """Only where the reader has slots."""
 
     def rows(self, index: NDArray[np.int64]) -> CausalState:
         """The state of some sequences, some of them perhaps more than once."""
-        phases = tuple(_rows_of(phase, index) for phase in self.phases)
-        return replace(_rows_of(replace(self, phases=()), index), phases=phases)
+        return _rows_of(self, index)
 
 
 @dataclass(frozen=True)
@@ -94,7 +89,7 @@ class Reading:
     ready: Bools  # batch time
 
 
-_State = TypeVar("_State", CausalState, PhaseMemory)
+_State = TypeVar("_State")
 
 
 @dataclass(frozen=True)
@@ -104,6 +99,8 @@ class CausalReader:
     Args:
         seasons: season lengths in steps, each 2 or more.
         half_life: steps after which level and spread have forgotten half.
+        slots: seasons there is room for, so that every table is read in as many features; trends are told as well. None:
+            as many as there are seasons, and no trends.
 
     >>> reader = CausalReader(seasons=(2,), half_life=8.0)
     >>> values = np.array([[1.0, 2.0, 1.0, 2.0, 1.0]])
@@ -114,14 +111,24 @@ class CausalReader:
 
     seasons: tuple[int, ...]
     half_life: float
+    slots: int | None = None
 
     @property
     def feature_count(self) -> int:
-        return _FEATURES + _FEATURES_PER_SEASON * len(self.seasons)
+        if self.slots is None:
+            return _FEATURES + _FEATURES_PER_SEASON * len(self.seasons)
+        return _FEATURES + _FEATURES_PER_SEASON * self.slots + trends.feature_count(self.slots)
 
     @property
     def anchor_count(self) -> int:
-        return _ANCHORS + _ANCHORS_PER_SEASON * len(self.seasons)
+        if self.slots is None:
+            return _ANCHORS + _ANCHORS_PER_SEASON * len(self.seasons)
+        return _ANCHORS + _ANCHORS_PER_SEASON * self.slots + trends.anchor_count(self.slots)
+
+    @property
+    def _empty(self) -> int:
+        """Slots without a season."""
+        return 0 if self.slots is None else self.slots - len(self.seasons)
 
     @property
     def feature_names(self) -> tuple[str, ...]:
@@ -131,7 +138,9 @@ class CausalReader:
         for season in self.seasons:
             of_phase = ("value", "was it seen", "recent mean", "latest surprise", "usual surprise", "drift")
             names += [f"{what}, season of {season}" for what in of_phase]
-        return tuple(names)
+        names += [f"no season {i + 1}" for i in range(_FEATURES_PER_SEASON * self._empty)]
+        more = [] if self.slots is None else trends.feature_names(self.seasons, self.slots)
+        return (*names, *more)
 
     @property
     def anchor_names(self) -> tuple[str, ...]:
@@ -141,7 +150,9 @@ class CausalReader:
             names += [
                 f"{what}, season of {season}" for what in ("same phase", "mean of the phase", "same phase and drift")
             ]
-        return tuple(names)
+        names += [f"no season {i + 1}" for i in range(_ANCHORS_PER_SEASON * self._empty)]
+        more = [] if self.slots is None else trends.anchor_names(self.seasons, self.slots)
+        return (*names, *more)
 
     def start(self, batch: int) -> CausalState:
         """The state before anything was seen."""
@@ -151,7 +162,8 @@ class CausalReader:
             PhaseMemory(empty, empty, empty, nothing, nothing, zero)
             for empty in (np.zeros((batch, season)) for season in self.seasons)
         )
-        return CausalState(0, nothing, nothing, nothing, nothing, nothing, zero, zero, zero, zero, zero, phases)
+        memory = None if self.slots is None else trends.start(batch, len(self.seasons))
+        return CausalState(0, nothing, nothing, nothing, nothing, nothing, zero, zero, zero, zero, zero, phases, memory)
 
     def read(
         self, values: Floats, seen: Bools, state: CausalState, keep: int | None = None
@@ -181,6 +193,7 @@ class CausalReader:
         jump, _, jumps = smooth(np.abs(values - last), observed * any_before, slow, state.jump)
         # A series that has long been constant, or always was, still needs a unit to be measured in.
         spread = np.maximum(np.maximum(spread, 0.01 * overall), 1e-9 * np.abs(center) + _LEAST_SPREAD)
+        whole = Surface(values, observed, last, any_before, age, center, spread)
         center, spread, count = center[:, kept], spread[:, kept], count[:, kept]
 
         def unit(value: Floats) -> Floats:
@@ -199,9 +212,11 @@ class CausalReader:
             np.log1p(count) / 5,
         ]
         anchors = [unit(last), unit(fast), np.zeros_like(center)]
-        phases = []
+        phases, shown = [], []
         for season, memory in zip(self.seasons, state.phases, strict=True):
-            same_phase, phase_mean, known, memory = _read_phases(values, seen, memory, state.steps % season)
+            same_phase, phase_mean, known, memory = _read_phases(
+                values, seen, memory, state.steps % season, _PHASE_MEMORY if self.slots is None else _LONG_PHASE_MEMORY
+            )
             same_phase, phase_mean = np.where(known, same_phase, fast), np.where(known, phase_mean, fast)
             gap = (values - same_phase) * observed * known
             drift, _, surprise = smooth(gap, observed * known, quick, memory.surprise)
@@ -217,6 +232,15 @@ class CausalReader:
             ]
             anchors += [unit(same_phase), unit(phase_mean), unit(same_phase + drift)]
             phases.append(replace(memory, surprise=surprise, error=errors, latest_surprise=gap[:, -1]))
+            shown.append(Phases(phase_mean, known))
+        memories = None
+        if self.slots is not None and state.trends is not None:
+            nothing = np.zeros_like(center)
+            decays = (slow, quick)
+            more = trends.read_trends(whole, shown, state.trends, decays, self.seasons, self.slots, kept)
+            features += [nothing] * (_FEATURES_PER_SEASON * self._empty) + more[0]
+            anchors += [nothing] * (_ANCHORS_PER_SEASON * self._empty) + more[1]
+            memories = more[2]
 
         new_state = replace(
             after,
@@ -229,52 +253,25 @@ class CausalReader:
             previous_seen=observed[:, -1],
             count=state.count + observed.sum(axis=1),
             phases=tuple(phases),
+            trends=memories,
         )
         # features: batch x time x feature
         return Reading(np.stack(features, -1), np.stack(anchors, -1), center, spread, count >= _ENOUGH), new_state
 
 
 def _rows_of(state: _State, index: NDArray[np.int64]) -> _State:
-    """A dataclass of arrays and sums with some of their rows."""
-    taken: dict[str, Any] = {}
-    for each in fields(state):
-        value = getattr(state, each.name)
+    """What is carried, with some of its rows: a dataclass of arrays, of sums and of dataclasses like it."""
+
+    def taken(value: Any) -> Any:
+        if isinstance(value, np.ndarray):
+            return value[index]
         if isinstance(value, Smoothed):
-            taken[each.name] = Smoothed(value.total[index], value.weight[index])
-        elif isinstance(value, np.ndarray):
-            taken[each.name] = value[index]
-    return replace(state, **taken)
+            return Smoothed(value.total[index], value.weight[index])
+        if isinstance(value, tuple):
+            return tuple(taken(each) for each in value)
+        return _rows_of(value, index) if is_dataclass(value) else value
 
-
-def smooth(values: Floats, weights: Floats, decay: float, start: Smoothed) -> tuple[Floats, Floats, Smoothed]:
-    """Exponentially weighted means *before* each step, their weights, and the sums after the last step.
-
-    A weight of zero decays both sums alike and leaves the mean as it was.
-    """
-    batch, steps = values.shape
-    totals, sums = np.empty((batch, steps + 1)), np.empty((batch, steps + 1))
-    totals[:, 0], sums[:, 0] = start
-    for begin in range(0, steps, _BLOCK):
-        end = min(begin + _BLOCK, steps)
-        kernel, fading = _decay_kernel(end - begin, decay)
-        piece = weights[:, begin:end]
-        totals[:, begin + 1 : end + 1] = (values[:, begin:end] * piece) @ kernel + totals[:, begin, None] * fading
-        sums[:, begin + 1 : end + 1] = piece @ kernel + sums[:, begin, None] * fading
-    faint = sums < _FAINT
-    totals[faint], sums[faint] = 0.0, 0.0
-    weight = sums[:, :-1]
-    mean = totals[:, :-1] / np.where(weight > 0, weight, 1.0)
-    return mean, weight, Smoothed(totals[:, -1].copy(), sums[:, -1].copy())
-
-
-@lru_cache(maxsize=64)
-def _decay_kernel(steps: int, decay: float) -> tuple[Floats, Floats]:
-    """How much of each step of a block (rows) is left at each later one (columns), and of what came before the block."""
-    index = np.arange(steps)
-    lag = index[None, :] - index[:, None]
-    kernel: Floats = np.where(lag >= 0, decay ** np.maximum(lag, 0), 0.0)
-    fading: Floats = np.power(decay, index + 1.0)
-    return kernel, fading
+    return replace(state, **{each.name: taken(getattr(state, each.name)) for each in fields(state)})  # type: ignore
 
 
 def _before(block: Floats, first: Floats) -> Floats:
@@ -304,7 +301,7 @@ def _last_seen(values: Floats, seen: Bools, state: CausalState) -> tuple[Floats,
 
 
 def _read_phases(
-    values: Floats, seen: Bools, memory: PhaseMemory, position: int
+    values: Floats, seen: Bools, memory: PhaseMemory, position: int, cycles_back: float
 ) -> tuple[Floats, Floats, Bools, PhaseMemory]:
     """At each step the last value and the recent mean of the same phase, and whether that phase was ever seen."""
     batch, steps = values.shape
@@ -321,7 +318,7 @@ def _read_phases(
         lasts[:, cycle], means[:, cycle], known[:, cycle] = last, mean, count > 0
         value, here = padded[:, cycle], padded_seen[:, cycle]
         count = count + here
-        gain = here / np.clip(count, 1.0, _PHASE_MEMORY)
+        gain = here / np.clip(count, 1.0, cycles_back)
         mean = mean + gain * (value - mean)
         last = np.where(here, value, last)
     block = slice(position, position + steps)

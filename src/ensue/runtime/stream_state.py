@@ -4,6 +4,7 @@ Such a row is called a record; `native/forecaster.h` reads and writes the same. 
 
     steps read, stamp of the last one, whether there is one   whole numbers
     the front end's memory, season after season               numbers
+    where seasons have slots: trends, season after season     numbers
     past covariates of the last step, static covariates       numbers, NaN where unknown
     the states of the networks                                their own numbers, two to a word in single precision
     the phases of the seasons: last value, mean and count     numbers
@@ -23,8 +24,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ensue.data.causal import CausalState, PhaseMemory, Smoothed
+from ensue.data.causal import CausalState, PhaseMemory
 from ensue.data.schema import Covariate
+from ensue.data.smoothing import Smoothed
+from ensue.data.trends import SeasonTrend, TrendMemory
 from ensue.errors import ModelFileError
 
 if TYPE_CHECKING:
@@ -41,7 +44,11 @@ _MEANS = ("level", "spread", "fast", "jump", "deviation")
 _NUMBERS = ("last", "previous", "previous_seen", "age", "count")
 KNOWN = CAUSAL + 1 + 2 * len(_MEANS) + _NUMBERS.index("count")
 """Word that counts the values seen."""
+_SEASONS = KNOWN + 1
+"""First word of the seasons."""
 _PER_SEASON = 5
+_TRENDS, _TRENDS_PER_SEASON = 4, 4
+"""Words of the trends, and more for each season."""
 _MOST_STEPS = 9e15
 """More than any stream reads, and few enough to be counted in a float64."""
 
@@ -59,11 +66,14 @@ class Records:
     """
 
     def __init__(self, predictor: Predictor) -> None:
-        schema, self._seasons = predictor.task.schema, predictor.task.reader.seasons
+        schema, reader = predictor.task.schema, predictor.task.reader
+        self._seasons, self._has_trends = reader.seasons, reader.slots is not None
         self.fingerprint = bytes.fromhex(predictor.fingerprint)
         self._empty = predictor.start(1)
         self._reals = np.result_type(np.float32, *(each for network in self._empty.networks for each in network))
-        self._past = CAUSAL + 1 + 2 * len(_MEANS) + len(_NUMBERS) + _PER_SEASON * len(self._seasons)
+        self._trends = _SEASONS + _PER_SEASON * len(self._seasons)
+        trends = _TRENDS + _TRENDS_PER_SEASON * len(self._seasons) if self._has_trends else 0
+        self._past = self._trends + trends
         self._static = self._past + len(schema.past)
         self._states = self._static + len(schema.static)
         sizes = sum(each.size for network in self._empty.networks for each in network)
@@ -89,7 +99,8 @@ class Records:
         first = KNOWN - CAUSAL + 1 - len(_NUMBERS)
         found: dict[str, Any] = {name: _smoothed(causal, 1 + 2 * i) for i, name in enumerate(_MEANS)}
         found |= {name: causal[:, first + i] for i, name in enumerate(_NUMBERS)}
-        state = CausalState(int(causal[0, 0]), phases=self._unpack_phases(records), **found)
+        trends = self._unpack_trends(records) if self._has_trends else None
+        state = CausalState(int(causal[0, 0]), phases=self._unpack_phases(records), trends=trends, **found)
         past = records[:, self._past : self._static]
         return replace(self._empty, causal=state, networks=self._unpack_networks(records), past=past)
 
@@ -105,6 +116,8 @@ class Records:
         records[:, self._past : self._static] = state.past
         self._pack_networks(state, records)
         self._pack_phases(state.causal.phases, records)
+        if state.causal.trends is not None:
+            self._pack_trends(state.causal.trends, records)
 
     def can_be(self, records: Floats) -> bool:
         """Whether these can be records of such streams: what counts and points is checked, a number is a number."""
@@ -143,7 +156,7 @@ class Records:
         memories, at = [], self._phases
         for place, season in enumerate(self._seasons):
             last, mean, count = (records[:, at + i : at + 3 * season : 3] for i in range(3))
-            word = self._past - _PER_SEASON * (len(self._seasons) - place)
+            word = _SEASONS + _PER_SEASON * place
             surprise, error = _smoothed(records, word), _smoothed(records, word + 2)
             memories.append(PhaseMemory(last, mean, count, surprise, error, records[:, word + 4]))
             at += 3 * season
@@ -154,10 +167,22 @@ class Records:
         for place, (season, memory) in enumerate(zip(self._seasons, phases, strict=True)):
             for i, each in enumerate((memory.last, memory.mean, memory.count)):
                 records[:, at + i : at + 3 * season : 3] = each
-            word = self._past - _PER_SEASON * (len(self._seasons) - place)
+            word = _SEASONS + _PER_SEASON * place
             for i, number in enumerate((*memory.surprise, *memory.error, memory.latest_surprise)):
                 records[:, word + i] = number
             at += 3 * season
+
+    def _unpack_trends(self, records: Floats) -> TrendMemory:
+        first = self._trends + _TRENDS
+        words = range(first, first + _TRENDS_PER_SEASON * len(self._seasons), _TRENDS_PER_SEASON)
+        seasons = tuple(SeasonTrend(_smoothed(records, word), _smoothed(records, word + 2)) for word in words)
+        return TrendMemory(_smoothed(records, self._trends), _smoothed(records, self._trends + 2), seasons)
+
+    def _pack_trends(self, trends: TrendMemory, records: Floats) -> None:
+        numbers = [*trends.slow, *trends.quick]
+        for season in trends.seasons:
+            numbers += [*season.shift, *season.miss]
+        records[:, self._trends : self._past] = np.stack(numbers, axis=-1)
 
 
 FIRST_STAMP, LAST_STAMP = (int(np.datetime64(day, "us").astype(np.int64)) for day in ("0001-01-01", "9999-12-31"))

@@ -20,7 +20,17 @@ from ensue.data.causal import CausalReader
 from ensue.data.panel import Panel, gather_rows
 from ensue.data.schema import Covariate, Schema
 from ensue.errors import UsageError
-from ensue.network import LSTM, EmbedColumns, Layer, Linear, Network, QuantileHead, Residual
+from ensue.network import (
+    LSTM,
+    EmbedColumns,
+    GatedFeedForward,
+    Layer,
+    Linear,
+    Network,
+    QuantileHead,
+    Residual,
+    RMSNorm,
+)
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -50,6 +60,8 @@ class Sizes:
 
     hidden_size: int = 64
     layers: int = 2
+    blocks: bool = False
+    """Each LSTM layer normalised before (RMSNorm), and followed by a gated feed-forward layer that is too."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +74,8 @@ class ForecastingTask:
         context_length: steps of history a training window shows the network.
         scales: of numeric covariates, by name.
         widths: factor by which the distance of each quantile from the median is stretched, found on the validation cut.
+        slots: seasons there is room for, so that one network reads every table; None: it was made for these seasons.
+        alone: the network is shown the target and nothing beside it, whatever the schema says of a calendar.
     """
 
     schema: Schema
@@ -71,6 +85,8 @@ class ForecastingTask:
     scales: tuple[tuple[str, Scale], ...] = ()
     levels: tuple[float, ...] = QUANTILES
     widths: tuple[float, ...] = (1.0,) * len(QUANTILES)
+    slots: int | None = None
+    alone: bool = False
 
     @property
     def season(self) -> int:
@@ -83,9 +99,8 @@ class ForecastingTask:
 
     @property
     def reader(self) -> CausalReader:
-        return CausalReader(
-            tuple(season for season in self.schema.seasons if season > 1), half_life=float(max(self.longest_season, 16))
-        )
+        seasons = tuple(season for season in self.schema.seasons if season > 1)
+        return CausalReader(seasons, half_life=float(max(self.longest_season, 16)), slots=self.slots)
 
     @property
     def warm_up(self) -> int:
@@ -108,7 +123,10 @@ class ForecastingTask:
             width = embed.output_size
         hidden = self.sizes.hidden_size
         layers.append(Linear(width, hidden))
-        layers += [Residual((LSTM(hidden, hidden, forget_bias=1.0),)) for _ in range(self.sizes.layers)]
+        for _ in range(self.sizes.layers):
+            layers += _block(hidden) if self.sizes.blocks else [Residual((LSTM(hidden, hidden, forget_bias=1.0),))]
+        if self.sizes.blocks:
+            layers.append(RMSNorm(hidden))
         layers.append(QuantileHead(hidden, self.levels, self.reader.anchor_count))
         return Network(tuple(layers))
 
@@ -121,6 +139,8 @@ class ForecastingTask:
             past_known: `(batch, time)` False where that earlier step is hidden or does not exist.
         """
         batch, time = block.deltas.shape
+        if self.alone:
+            return np.zeros((batch, time, 0))
         schema = self.schema
         numeric: list[Floats] = []
         if not schema.frequency.is_regular:
@@ -149,6 +169,8 @@ class ForecastingTask:
     def input_names(self) -> tuple[str, ...]:
         """Of the network's inputs, in order."""
         schema = self.schema
+        if self.alone:
+            return self.reader.feature_names
         names = [] if schema.frequency.is_regular else ["time since the last row"]
         calendar = calendar_names(schema.frequency)
         names += [*calendar, *(holiday_names(schema.frequency) if calendar and schema.holidays else ())]
@@ -183,7 +205,7 @@ class ForecastingTask:
             "scales": {name: [scale.mean, scale.spread] for name, scale in self.scales},
             "levels": list(self.levels),
             "widths": list(self.widths),
-        }
+        } | ({} if self.slots is None else {"slots": self.slots, "alone": self.alone})
 
     @classmethod
     def from_json(cls, plain: dict[str, Any]) -> ForecastingTask:
@@ -196,6 +218,8 @@ class ForecastingTask:
             scales=tuple((name, Scale(*map(float, pair))) for name, pair in plain["scales"].items()),
             levels=tuple(map(float, plain["levels"])),
             widths=tuple(map(float, plain["widths"])),
+            slots=None if plain.get("slots") is None else int(plain["slots"]),
+            alone=bool(plain.get("alone", False)),
         )
 
     def _scaled(self, covariate: Covariate, value: Floats) -> list[Floats]:
@@ -207,6 +231,8 @@ class ForecastingTask:
 
     def _numeric_count(self) -> int:
         schema = self.schema
+        if self.alone:
+            return 0
         numeric = sum(c.categories is None for c in (*schema.future, *schema.past, *schema.static))
         calendar = len(calendar_names(schema.frequency))
         if calendar and schema.holidays:
@@ -215,6 +241,8 @@ class ForecastingTask:
 
     def _beside_count(self) -> int:
         schema = self.schema
+        if self.alone:
+            return 0
         return self._numeric_count() + sum(
             c.categories is not None for c in (*schema.future, *schema.past, *schema.static)
         )
@@ -223,11 +251,19 @@ class ForecastingTask:
         """(column, known categories, embedding size) of each categorical covariate; code 0 is the unknown one."""
         schema = self.schema
         first = self.reader.feature_count + self._numeric_count()
-        categorical = [c for c in (*schema.future, *schema.past, *schema.static) if c.categories is not None]
+        categorical = [] if self.alone else [c for c in (*schema.future, *schema.past, *schema.static) if c.categories is not None]
         return tuple(
             (first + i, len(c.categories or ()), min(16, 1 + int(np.ceil(np.sqrt(len(c.categories or ()))))))
             for i, c in enumerate(categorical)
         )
+
+
+def _block(hidden: int) -> list[Layer]:
+    """An LSTM layer and a gated feed-forward layer, each with its input normalised and added to its answer."""
+    return [
+        Residual((RMSNorm(hidden), LSTM(hidden, hidden, forget_bias=1.0))),
+        Residual((RMSNorm(hidden), GatedFeedForward(hidden, hidden))),
+    ]
 
 
 def design(panel: Panel, horizon: int, sizes: Sizes, context_length: int | None = None) -> ForecastingTask:

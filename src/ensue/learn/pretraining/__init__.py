@@ -1,0 +1,1 @@
+"""Learning from sequences that nobody measured: generators, what a batch of them is, and the training of the bundled model."""
