@@ -4,11 +4,13 @@
 
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
+#include <nanobind/stl/optional.h>
 #include <nanobind/stl/vector.h>
 
 #include <algorithm>
 #include <cmath>
 #include <initializer_list>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -27,11 +29,13 @@ nb::object owned(std::vector<Number> numbers, std::initializer_list<size_t> shap
   return nb::cast(nb::ndarray<nb::numpy, Number>(kept->data(), shape, owner));
 }
 
-void make_front_end(FrontEnd *place, std::vector<int64_t> seasons, double half_life) {
+void make_front_end(FrontEnd *place, std::vector<int64_t> seasons, double half_life, std::optional<int64_t> slots) {
   const auto wrong = [](int64_t season) { return season < 2 || season > (int64_t{1} << 32); };
   if (std::any_of(seasons.begin(), seasons.end(), wrong) || seasons.size() > 1024 || !(half_life > 0))
     throw nb::value_error("there are no such seasons, or no such half-life");
-  new (place) FrontEnd(std::move(seasons), half_life);
+  if (slots && (*slots < static_cast<int64_t>(seasons.size()) || *slots > 1024))
+    throw nb::value_error("there are fewer slots than seasons, or too many");
+  new (place) FrontEnd(std::move(seasons), half_life, slots);
 }
 
 /* One sequence through the front end alone, memory and phases moved on: features, anchors, center and spread. */
@@ -97,7 +101,7 @@ nb::object calendar_features(const Calendar &calendar, Line<const int64_t> stamp
 
 void bind_frontend(nb::module_ &module) {
   nb::class_<FrontEnd>(module, "FrontEnd")
-      .def("__init__", &make_front_end, nb::arg("seasons"), nb::arg("half_life"))
+      .def("__init__", &make_front_end, nb::arg("seasons"), nb::arg("half_life"), nb::arg("slots") = nb::none())
       .def_prop_ro("memory_size", &FrontEnd::memory_size)
       .def_prop_ro("phase_size", &FrontEnd::phase_size)
       .def("read", &read_front_end, nb::arg("values"), nb::arg("memory").noconvert(),

@@ -4,7 +4,7 @@
  * record of 8-byte words, the caller's own and free to be copied:
  *
  *   steps, stamp of the last step, whether there is one  | int64
- *   the front end's memory                               | double
+ *   the front end's memory, that of trends at its end    | double
  *   past covariates of the last step, static covariates  | double, NaN where unknown
  *   the networks' states, one after the other            | float, as rows x size each, an even number of them
  *   ---- so far the head, which looking ahead copies ----

@@ -9,6 +9,7 @@
 #define ENSUE_FRONTEND_H
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 namespace ensue {
@@ -48,6 +49,16 @@ struct SeasonMemory {
   double latest_surprise;
 };
 
+/* Where seasons have slots there follows, as ensue.data.trends has it, what a series gained a step */
+struct TrendMemory {
+  Smoothed slow, quick;
+};
+
+/* and for each season how far the series stands from the mean of its phase, and how well that mean, so moved, foretold it. */
+struct SeasonTrend {
+  Smoothed shift, miss;
+};
+
 /* One phase of one season; the phases of a season stand side by side, those of all seasons end to end. */
 struct Phase {
   double last, mean, count;
@@ -55,13 +66,14 @@ struct Phase {
 
 class FrontEnd {
  public:
-  /* Seasons in steps, each 2 or more; half_life: steps after which level and spread have forgotten half. */
-  FrontEnd(std::vector<int64_t> seasons, double half_life);
+  /* Seasons in steps, each 2 or more; half_life: steps after which level and spread have forgotten half; slots: seasons
+   * there is room for, no fewer than there are: features and anchors are as many whatever the seasons, and tell trends. */
+  FrontEnd(std::vector<int64_t> seasons, double half_life, std::optional<int64_t> slots = {});
 
-  int64_t feature_count() const { return 8 + 6 * season_count(); }
-  int64_t anchor_count() const { return 3 + 3 * season_count(); }
-  int64_t memory_size() const { return 16 + 5 * season_count(); } /* doubles */
-  int64_t phase_size() const { return phase_size_; }              /* doubles */
+  int64_t feature_count() const { return 8 + 6 * slots_ + (tells_trends_ ? 3 + 4 * slots_ : 0); }
+  int64_t anchor_count() const { return 3 + 3 * slots_ + (tells_trends_ ? 2 + 2 * slots_ : 0); }
+  int64_t memory_size() const { return trends_at_ + (tells_trends_ ? 4 + 4 * season_count() : 0); } /* doubles */
+  int64_t phase_size() const { return phase_size_; }                                                /* doubles */
   int64_t season_count() const { return static_cast<int64_t>(seasons_.size()); }
 
   /* What is known before the next step: `feature_count` features and `anchor_count` anchors. */
@@ -76,9 +88,19 @@ class FrontEnd {
   void keep(const double *memory, double *phases, int64_t time, double *kept, bool back) const noexcept;
 
  private:
+  void see_trends(const double *memory, const double *phases, const Unit &unit, double *features,
+                  double *anchors) const noexcept;
+  void remember_trends(double value, double *memory, const double *phases) const noexcept;
+  void fade(double *memory) const noexcept;
+  void fade_trends(double *memory) const noexcept;
+
   std::vector<int64_t> seasons_;
+  bool tells_trends_;
+  int64_t slots_, trends_at_; /* seasons there is room for; the word of the memory at which trends begin */
   int64_t phase_size_ = 0;
   double slow_, quick_;
+  double told_half_life_;             /* as a feature */
+  std::vector<double> told_lengths_; /* of the seasons, as features */
 };
 
 }  // namespace ensue

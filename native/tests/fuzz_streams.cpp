@@ -4,6 +4,8 @@
 #include "programs.h"
 #include "streams.h"
 
+#include <optional>
+
 namespace {
 
 using namespace ensue;
@@ -11,8 +13,10 @@ using namespace ensue;
 ForecasterPlan plan_of(Bytes &bytes) {
   std::vector<int64_t> seasons;
   for (int64_t left = bytes.below(3); left > 0; --left) seasons.push_back(2 + bytes.below(30));
+  std::optional<int64_t> slots;
+  if (bytes.once_in(2)) slots = static_cast<int64_t>(seasons.size()) + bytes.below(3);
   ForecasterPlan plan{
-      FrontEnd(seasons, 1.0 + static_cast<double>(bytes.below(100))), {}, false, false, 0, 0, 0, {}, {}, 0, false};
+      FrontEnd(seasons, 1.0 + static_cast<double>(bytes.below(100)), slots), {}, false, false, 0, 0, 0, {}, {}, 0, false};
   for (int64_t cycle = 0; cycle < 7; ++cycle)
     if (bytes.once_in(3)) plan.calendar.cycles.push_back(static_cast<Cycle>(cycle));
   plan.calendar.spacing = {static_cast<Spacing::Kind>(bytes.below(3)),

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <memory>
+#include <optional>
 #include <random>
 #include <thread>
 #include <vector>
@@ -20,8 +21,8 @@ constexpr int64_t kHour = int64_t{3600} * 1000000;
 /* A forecaster as ForecastingTask.network() describes it, with an hourly calendar, a past and a static covariate. */
 class Small {
  public:
-  Small() {
-    ForecasterPlan plan{FrontEnd({4, 24}, 24.0), {}, true, true, 1, 1, 2, {}, std::vector<double>(kLevels, 1.1), 2, false};
+  explicit Small(std::optional<int64_t> slots = {}) {
+    ForecasterPlan plan{FrontEnd({4, 24}, 24.0, slots), {}, true, true, 1, 1, 2, {}, std::vector<double>(kLevels, 1.1), 2, false};
     plan.calendar.cycles = {Cycle::HourOfDay, Cycle::DayOfWeek, Cycle::DayOfYear};
     plan.calendar.spacing.step = kHour;
     plan.calendar.needs_tables = true;
@@ -102,10 +103,9 @@ void expect_same(const double *found, const double *expected, size_t count, cons
     CHECK(same(found[i], expected[i]) || std::fabs(found[i] - expected[i]) <= 1e-4, what, " ", i, ": ", found[i], " is not ", expected[i]);
 }
 
-}  // namespace
-
-TEST("a block is its steps, and looking ahead leaves a stream where it is") {
-  const Small small;
+/* A block is its steps, and looking ahead leaves a stream where it is. */
+void expect_steps_to_be_their_block(std::optional<int64_t> slots) {
+  const Small small(slots);
   Streams whole(*small.forecaster, 1, nullptr), steps(*small.forecaster, 1, nullptr);
   const std::vector<double> values = values_of(300, 2);
   const std::vector<double> expected = read(whole, values.data(), 300, 1, 0);
@@ -118,7 +118,23 @@ TEST("a block is its steps, and looking ahead leaves a stream where it is") {
   }
   CHECK(!steps.step(INFINITY, said.data()), "infinity");
   expect_same(look_ahead(steps, 70).data(), look_ahead(whole, 70).data(), 70 * kLevels, "ahead");
+  // What reading changes, kept and put back, is the stream as it was: with the trends, and all of them.
+  const std::vector<double> before(steps.records(), steps.records() + small.forecaster->record_size());
+  Block block = steps.block(nullptr, 1);
+  block.time = 30;
+  std::vector<double> kept(static_cast<size_t>(small.forecaster->kept_size(30)));
+  small.forecaster->keep(block, kept.data(), false);
+  for (size_t t = 0; t < 30; ++t) CHECK(steps.step(values[t], said.data()), "step ", t);
+  CHECK(!std::equal(before.begin(), before.end(), steps.records(), same), "nothing was read");
+  small.forecaster->keep(block, kept.data(), true);
+  CHECK(std::equal(before.begin(), before.end(), steps.records(), same), "kept");
 }
+
+}  // namespace
+
+TEST("a block is its steps, and looking ahead leaves a stream where it is") { expect_steps_to_be_their_block({}); }
+
+TEST("so it is where seasons have slots, one of them empty") { expect_steps_to_be_their_block(3); }
 
 TEST("a step allocates nothing, nor does looking as far ahead as before, and both leave the processor's mode alone") {
   const Small small;

@@ -115,9 +115,12 @@ class Pass:
 # ---- the forecaster, a step at a time: native/bind_frontend.cpp, native/bind_forecaster.cpp ----
 
 class FrontEnd:
-    """`ensue.data.causal.CausalReader` a step at a time: a memory that every step changes, and the seasons' phases."""
+    """`ensue.data.causal.CausalReader` a step at a time: a memory that every step changes, and the seasons' phases.
 
-    def __init__(self, seasons: Sequence[int], half_life: float) -> None: ...
+    ValueError for seasons that are none, and for fewer slots than seasons.
+    """
+
+    def __init__(self, seasons: Sequence[int], half_life: float, slots: int | None = None) -> None: ...
     @property
     def memory_size(self) -> int: ...
     @property

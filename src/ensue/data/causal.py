@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from ensue.data import trends
 from ensue.data.smoothing import Smoothed, smooth
 from ensue.data.trends import Phases, Surface, TrendMemory
+from ensue.errors import ConfigError, UsageError
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -113,6 +114,12 @@ class CausalReader:
     half_life: float
     slots: int | None = None
 
+    def __post_init__(self) -> None:
+        if self.slots is not None and self.slots < len(self.seasons):
+            raise ConfigError(
+                f"{len(self.seasons)} seasons are given to a front end with room for {self.slots}: give the shortest ones."
+            )
+
     @property
     def feature_count(self) -> int:
         if self.slots is None:
@@ -138,7 +145,7 @@ class CausalReader:
         for season in self.seasons:
             of_phase = ("value", "was it seen", "recent mean", "latest surprise", "usual surprise", "drift")
             names += [f"{what}, season of {season}" for what in of_phase]
-        names += [f"no season {i + 1}" for i in range(_FEATURES_PER_SEASON * self._empty)]
+        names += [f"no season {i + 1}" for i in range(self._empty) for _ in range(_FEATURES_PER_SEASON)]
         more = [] if self.slots is None else trends.feature_names(self.seasons, self.slots)
         return (*names, *more)
 
@@ -150,7 +157,7 @@ class CausalReader:
             names += [
                 f"{what}, season of {season}" for what in ("same phase", "mean of the phase", "same phase and drift")
             ]
-        names += [f"no season {i + 1}" for i in range(_ANCHORS_PER_SEASON * self._empty)]
+        names += [f"no season {i + 1}" for i in range(self._empty) for _ in range(_ANCHORS_PER_SEASON)]
         more = [] if self.slots is None else trends.anchor_names(self.seasons, self.slots)
         return (*names, *more)
 
@@ -234,7 +241,9 @@ class CausalReader:
             phases.append(replace(memory, surprise=surprise, error=errors, latest_surprise=gap[:, -1]))
             shown.append(Phases(phase_mean, known))
         memories = None
-        if self.slots is not None and state.trends is not None:
+        if self.slots is not None:
+            if state.trends is None:
+                raise UsageError("The state is that of a front end without trends: begin with this reader's `start`.")
             nothing = np.zeros_like(center)
             decays = (slow, quick)
             more = trends.read_trends(whole, shown, state.trends, decays, self.seasons, self.slots, kept)

@@ -23,6 +23,8 @@ Bools = NDArray[np.bool_]
 
 DAMPING = 0.8
 """Of the recent trend, a step: what was gained in four steps goes on for five at the most (Gardner & McKenzie 1985)."""
+LONGEST = 512.0
+"""Steps that a trend is followed for; who knows what comes after so many."""
 _FEATURES = 3
 _FEATURES_PER_SLOT = 4
 _ANCHORS = 2
@@ -78,7 +80,7 @@ def feature_names(seasons: tuple[int, ...], slots: int) -> list[str]:
     """Of the features, in order."""
     names = ["trend", "recent trend", "half-life of the level"]
     for slot in range(slots):
-        season = f"season of {seasons[slot]}" if slot < len(seasons) else f"no season {slot + 1}"
+        season = _slot_name(seasons, slot)
         names += [f"{what}, {season}" for what in ("shift from the phase's mean", "error of that", "length", "is there")]
     return names
 
@@ -87,9 +89,13 @@ def anchor_names(seasons: tuple[int, ...], slots: int) -> list[str]:
     """Of the anchors, in order."""
     names = ["last value and trend", "last value and damped recent trend"]
     for slot in range(slots):
-        season = f"season of {seasons[slot]}" if slot < len(seasons) else f"no season {slot + 1}"
+        season = _slot_name(seasons, slot)
         names += [f"{what}, {season}" for what in ("mean of the phase and shift", "mean of the phase, shift and trend")]
     return names
+
+
+def _slot_name(seasons: tuple[int, ...], slot: int) -> str:
+    return f"season of {seasons[slot]}" if slot < len(seasons) else f"no season {slot + 1 - len(seasons)}"
 
 
 def start(batch: int, seasons: int) -> TrendMemory:
@@ -132,7 +138,8 @@ def read_trends(
         np.full_like(center, np.log(half_life) / 5),
     ]
     further = DAMPING * (1 - DAMPING**age) / (1 - DAMPING)
-    anchors = [unit(last + trend * age), unit(last + recent * further)]
+    ahead = np.minimum(age, LONGEST)
+    anchors = [unit(last + trend * ahead), unit(last + recent * further)]
     after = []
     for season, phase, before in zip(seasons, phases, memory.seasons, strict=True):
         known = block.observed * phase.known
@@ -147,7 +154,7 @@ def read_trends(
             np.full_like(center, np.log(season) / 5),
             np.ones_like(center),
         ]
-        anchors += [unit(moved), unit(moved + trend * age)]
+        anchors += [unit(moved), unit(moved + trend * ahead)]
         after.append(SeasonTrend(shifts, misses))
     empty = np.zeros_like(center)
     features += [empty] * (_FEATURES_PER_SLOT * (slots - len(seasons)))

@@ -88,7 +88,7 @@ def fit(
     steps = recipe.steps or steps_for(int(training.history.sum()))
     validation = _validation(panel, cut, origins, task)
     results = []
-    with _threads(options.threads):
+    with threads(options.threads):
         for member in range(recipe.ensemble):
             file = checkpoint if checkpoint is None or recipe.ensemble == 1 else Path(f"{checkpoint}-{member + 1}")
             again = resume and file is not None and file.exists()
@@ -173,10 +173,10 @@ class _Objective:
     ) -> None:
         self.windows, self.validation, self.seed = windows, validation, options.seed
         torch.manual_seed(options.seed % 2**63)
-        self.device = _device(options.device)
+        self.device = device_of(options.device)
         self.module = build(task.network())
         if weights is None:
-            _begin_near_the_anchors(self.module, len(task.levels))
+            begin_near_the_anchors(self.module, len(task.levels))
         else:
             load_weights(self.module, dict(weights))
         self.module.to(self.device)
@@ -250,7 +250,7 @@ def _scale(history: NDArray[np.float64], season: int) -> float:
     return float(np.nanmax([error, 1e-3 * float(np.nanstd(history))]))
 
 
-def _begin_near_the_anchors(module: NetworkModule, levels: int) -> None:
+def begin_near_the_anchors(module: NetworkModule, levels: int) -> None:
     """Start the head as an even mixture of the reference forecasts with narrow bands, whatever the input."""
     weight, bias = (module.layers[-1].get_parameter(name) for name in ("weight", "bias"))
     with torch.no_grad():
@@ -276,7 +276,7 @@ def _validate_every(steps: int) -> int:
     return max(10, min(50, steps // 10))
 
 
-def _device(name: str) -> torch.device:
+def device_of(name: str) -> torch.device:
     if name != "auto":
         try:
             device = torch.device(name)
@@ -289,7 +289,7 @@ def _device(name: str) -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-class _threads:
+class threads:
     """PyTorch's thread count within a block: one unless asked for more.
 
     A step of a small network is a thousand short products. Several threads gain little on an idle machine, and wait for

@@ -62,19 +62,19 @@ class NativeForecaster:
         schema, reader = task.schema, task.reader
         self.levels = len(task.levels)
         self._schema = schema
-        self._shows_calendar = bool(calendar_names(schema.frequency))
+        self._shows_calendar = bool(calendar_names(schema.frequency)) and not task.alone
         self._lock = threading.Lock()
         self._span: tuple[int, int] | None = None
         """From and up to which stamp time zone and holidays are known."""
         try:
             self.core = _native.Forecaster(
                 networks,
-                _native.FrontEnd(list(reader.seasons), reader.half_life),
+                _native.FrontEnd(list(reader.seasons), reader.half_life, reader.slots),
                 self._calendar(),
                 has_stamps=schema.frequency.has_stamps,
-                is_regular=schema.frequency.is_regular,
+                is_regular=schema.frequency.is_regular or task.alone,  # then the spacing is no input
                 columns=(len(schema.future), len(schema.past), len(schema.static)),
-                covariates=list(_covariates(task)),
+                covariates=[] if task.alone else list(_covariates(task)),
                 widths=[float(width) for width in task.widths],
                 median=task.levels.index(0.5),
                 nonnegative=bool(schema.nonnegative),
@@ -120,7 +120,8 @@ class NativeForecaster:
         from ensue import _native
 
         frequency = self._schema.frequency
-        cycles = [list(CYCLES).index(name) for name in calendar_cycles(frequency)]
+        shown = calendar_cycles(frequency) if self._shows_calendar else ()
+        cycles = [list(CYCLES).index(name) for name in shown]
         kind, step = _spacing(frequency)
         holidays = len(holiday_names(frequency)) if self._schema.holidays and self._shows_calendar else 0
         needs_tables = bool(holidays) or self._has_zone

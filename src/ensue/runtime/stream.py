@@ -75,6 +75,8 @@ class ForecastStream:
             time: stamp of the first of them. Needed once, at the first update, where the model uses the calendar; steps
                 left out before a later one are read as missing. Series without a regular frequency need a stamp of
                 each value, `(steps,)`, always. A stamp without a time zone is in UTC where the model's table has one.
+                A model that is shown the values alone needs no time; without one a step comes the usual spacing after
+                the step before.
             past: `(steps, columns)` covariates known only up to now: numbers, or the codes of categories.
             future: `(steps, columns)` covariates known ahead, of the same steps.
 
@@ -111,7 +113,7 @@ class ForecastStream:
         if not records[0, KNOWN]:
             raise UsageError("The stream has read no value yet: give it history with update() before it forecasts.")
         check_future_given(self._predictor, future, f"{horizon} rows")
-        check_clocks(Clocks.of(records), self._schema)
+        check_clocks(Clocks.of(records), self._predictor.task)
         beside = None if future is None else covariates("future", future, (horizon,), self._schema.future)[None]
         quantiles: Floats = self._reader.look_ahead(horizon, beside)[0]
         return quantiles
@@ -150,7 +152,7 @@ class ForecastStream:
         """When a block is, and how many steps were left out before it."""
         schema, clocks = self._schema, Clocks.of(self._reader.records)
         if time is None:
-            return no_timing(clocks, schema)
+            return no_timing(clocks, self._predictor.task)
         stamps = stamps_of(time, schema)
         if schema.frequency.is_regular:
             if stamps.shape != ():

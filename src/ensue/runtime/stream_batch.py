@@ -128,7 +128,7 @@ class StreamBatch:
                 "update(), or say with rows= which streams are to forecast."
             )
         check_future_given(self._predictor, future, f"{len(records)} x {horizon} rows")
-        check_clocks(Clocks.of(records), self._schema)
+        check_clocks(Clocks.of(records), self._predictor.task)
         beside = self._covariates("future", future, len(records), (horizon,), order)
         return _unsorted(self._reader.look_ahead(horizon, beside, chosen), order)
 
@@ -212,7 +212,7 @@ class StreamBatch:
         schema, (count, steps) = self._schema, shape
         clocks = Clocks.of(self._reader.records if chosen is None else self._reader.records[chosen])
         if time is None:
-            return no_timing(clocks, schema)
+            return no_timing(clocks, self._predictor.task)
 
         def named(place: int) -> str:
             return f" of stream {self._named(place, chosen)}"

@@ -18,6 +18,7 @@ from ensue.data.schema import Schema
 from ensue.errors import DataError, UsageError
 from ensue.runtime.predictor import spacing
 from ensue.runtime.stream_state import CAUSAL, HAS_LAST, LAST, STEPS
+from ensue.tasks.forecasting import ForecastingTask
 
 Floats = NDArray[np.float64]
 Whole = NDArray[np.int64]
@@ -57,17 +58,19 @@ class Clocks(NamedTuple):
         return cls(words[:, STEPS], words[:, LAST], words[:, HAS_LAST] == 1)
 
 
-def check_clocks(clocks: Clocks, schema: Schema) -> None:
+def check_clocks(clocks: Clocks, task: ForecastingTask) -> None:
     """Raise `UsageError` where the usual spacing is to go on from a last step that nobody knows the time of."""
-    if (calendar_names(schema.frequency) or not schema.frequency.is_regular) and not clocks.has_last.all():
+    frequency = task.schema.frequency
+    is_asked = not task.alone and (bool(calendar_names(frequency)) or not frequency.is_regular)
+    if is_asked and not clocks.has_last.all():
         raise UsageError(NO_CLOCK)
 
 
-def no_timing(clocks: Clocks, schema: Schema) -> Timing:
+def no_timing(clocks: Clocks, task: ForecastingTask) -> Timing:
     """A block whose time nobody gave. Raises `UsageError` where it has to be known."""
-    if not schema.frequency.is_regular:
+    if not (task.alone or task.schema.frequency.is_regular):
         raise UsageError(NO_STAMPS)
-    check_clocks(clocks, schema)
+    check_clocks(clocks, task)
     return Timing(None, None, np.zeros(len(clocks.steps), np.int64))
 
 

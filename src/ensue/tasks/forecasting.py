@@ -205,7 +205,7 @@ class ForecastingTask:
             "scales": {name: [scale.mean, scale.spread] for name, scale in self.scales},
             "levels": list(self.levels),
             "widths": list(self.widths),
-        } | ({} if self.slots is None else {"slots": self.slots, "alone": self.alone})
+        } | ({} if self.slots is None and not self.alone else {"slots": self.slots, "alone": self.alone})
 
     @classmethod
     def from_json(cls, plain: dict[str, Any]) -> ForecastingTask:
