@@ -75,14 +75,14 @@ def measure(command: list[str], runs: int) -> dict[str, Any]:
     }
 
 
-def loaded() -> str:
-    """Which of the heavy packages the command has loaded when it is done."""
+def loaded_by(arguments: list[str]) -> str:
+    """Which of the heavy packages a command has loaded when it is done."""
     code = (
         "import sys; from ensue import cli; code = cli.run(sys.argv[1:]); "
         f"print(*[name for name in {HEAVY} if name in sys.modules], file=sys.stderr); sys.exit(code)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, *FORECAST], cwd=FOLDER, capture_output=True, text=True, check=True
+        [sys.executable, "-c", code, *arguments], cwd=FOLDER, capture_output=True, text=True, check=True
     )
     return done.stderr.splitlines()[-1]
 
@@ -120,7 +120,7 @@ def main() -> None:
     for name, command in commands.items():
         rows[name] = measure(command, runs)
         print(name, rows[name], flush=True)
-    heavy = loaded()
+    heavy = loaded_by(FORECAST)
     lines = [
         "## Cold start",
         f"`python benchmarks/cold_start.py`: fresh processes, median of {runs}; asked for: `ensue forecast` below 1 s and",

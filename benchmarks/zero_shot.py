@@ -61,16 +61,9 @@ CHOOSING = {
 """Real series that designs were chosen on, beside the held-out made ones. None of them is in a score."""
 
 
-def forecaster(model: Path | None) -> Any:
+def forecaster(folder: Path | None) -> ensue.Forecaster:
     """The bundled forecaster, or that of a folder of `ensue pretrain`."""
-    roles = {"target": "y", "time": "ds", "id": "unique_id", "duplicates": "first"}
-    return ensue.Forecaster.pretrained(**roles) if model is None else _of_file(model, roles)
-
-
-def _of_file(model: Path, roles: dict[str, str]) -> Any:
-    from ensue import pretrained
-
-    return pretrained.forecaster_of(model, **roles)
+    return ensue.Forecaster.pretrained(folder=folder, target="y", time="ds", id="unique_id", duplicates="first")
 
 
 def forecasts_of(model: Any, data: DuelSet) -> tuple[dict[tuple[int, str], dict[str, np.ndarray]], list[float]]:

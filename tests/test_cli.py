@@ -318,6 +318,7 @@ def test_a_forecast_without_out_is_csv_on_stdout(studio: Studio, capsys: pytest.
         "horizon": 3,
         "levels": (80, 97.5),
         "future": None,
+            "thorough": False,
     }
 
 

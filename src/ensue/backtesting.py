@@ -36,16 +36,26 @@ def backtest(
     """See `Forecaster.backtest`."""
     if windows < 1:
         raise UsageError(f"windows is {windows}, expected 1 or more: give --windows 8, for example.")
-    wanted = levels_between(QUANTILES if refit else forecaster._fitted().task.levels, levels)
     baselines.check_names(rivals)
-    panel, findings = forecaster._panel_to_score(df, refit)
-    horizon = forecaster._train.horizon if refit else forecaster._fitted().task.horizon
-    panel, left_out = _long_enough(panel, horizon, windows, refit)
-    if refit:
-        forecaster = forecaster._refitted(_before(panel, windows * horizon, forecaster._data.season is None), progress)
-    else:
-        _refuse_seen(forecaster, panel, horizon, windows)
-    predictor = forecaster._fitted()
+    if forecaster._is_fitted or forecaster._pretrained is None:
+        wanted = levels_between(QUANTILES if refit else forecaster._fitted().task.levels, levels)
+        panel, findings = forecaster._panel_to_score(df, refit)
+        horizon = forecaster._train.horizon if refit else forecaster._fitted().task.horizon
+        panel, left_out = _long_enough(panel, horizon, windows, refit)
+        if refit:
+            past = _before(panel, windows * horizon, forecaster._data.season is None)
+            forecaster = forecaster._refitted(past, progress)
+        else:
+            _refuse_seen(forecaster, panel, horizon, windows)
+        predictor = forecaster._fitted()
+    else:  # nothing was learned from any table, so there is nothing to train anew, and nothing it has seen
+        wanted = levels_between(forecaster._pretrained.parts.task.levels, levels)
+        predictor, panel = forecaster._ready(df)
+        findings, horizon = panel.findings, predictor.task.horizon
+        panel, left_out = _long_enough(panel, horizon, windows, refit=False)
+        past = _before(panel, windows * horizon, forecaster._data.season is None)
+        predictor, past, _ = forecaster._pretrained.reading(past, horizon)
+        panel = replace(panel, schema=past.schema)
     task = predictor.task
     quantiles = predictor.backtest(panel, horizon, windows, step=horizon)
     blocks = quantiles.reshape(-1, horizon, len(task.levels))  # series*windows x horizon x level

@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     from ensue.evaluation import Backtest
     from ensue.inspection.trace import Trace
     from ensue.inspection.whole import Inspection
+    from ensue.pretrained import Pretrained
     from ensue.runtime.predictor import Predictor
     from ensue.runtime.stream import ForecastStream
     from ensue.runtime.stream_batch import StreamBatch
+    from ensue.tasks.forecasting import ForecastingTask
 
 
 class Forecaster:
@@ -69,7 +71,32 @@ class Forecaster:
         **recipe: Any,
     ) -> None:
         given = {name: value for name, value in locals().items() if name not in ("self", "recipe", "__class__")}
+        self._pretrained: Pretrained | None = None
         self._set(given | recipe)
+
+    @classmethod
+    def pretrained(cls, *, horizon: int | None = None, folder: str | Path | None = None, **options: Any) -> Forecaster:
+        """The bundled forecaster, which needs no training: it predicts, backtests, streams and inspects at once.
+
+        Every table is read anew, and what was found in it is told in `prediction_findings_`. `fit` goes on learning from
+        it on a table, and keeps what it was where that is better on the windows set aside.
+
+        Args:
+            horizon: steps ahead; None: two seasons of the table, or what its length allows (30 for `fit`).
+            folder: another one that `ensue pretrain` has left there.
+            options: the other arguments of `Forecaster`.
+
+        Raises `ModelFileError` where its file is missing or another than its card says.
+
+        >>> import numpy as np, ensue
+        >>> ensue.Forecaster.pretrained(season=[25]).predict(np.sin(np.arange(100) * 2 * np.pi / 25), horizon=3).shape
+        (3, 7)
+        """
+        from ensue.pretrained import pretrained
+
+        forecaster = cls(**options if horizon is None else options | {"horizon": horizon})
+        forecaster._pretrained = pretrained(horizon, None if folder is None else Path(folder))
+        return forecaster
 
     @classmethod
     def from_options(cls, data: DataOptions, train: TrainOptions) -> Forecaster:
@@ -100,7 +127,7 @@ class Forecaster:
 
         Args:
             checkpoint: file to write while training, and to go on from with `resume`.
-            start_from: a forecaster, or its file, to go on learning from.
+            start_from: a forecaster, or its file, to go on learning from; "bundled" for the one that needs no training.
             progress: called after every step.
 
         Ctrl-C keeps the best network so far and returns; `report_.stopped` is then 'interrupted'. Raises `DataError` for a
@@ -108,11 +135,18 @@ class Forecaster:
         """
         panel, self.findings_ = self._training_panel(df)
         self._learn(panel, checkpoint=checkpoint, resume=resume, start_from=start_from, progress=progress)
+        self.findings_ += self._kept()
         self._sample = kind_of(df)
         return self
 
     def predict(
-        self, df: Any = None, *, horizon: int | None = None, levels: Sequence[float] = (80, 95), future: Any = None
+        self,
+        df: Any = None,
+        *,
+        horizon: int | None = None,
+        levels: Sequence[float] = (80, 95),
+        future: Any = None,
+        thorough: bool = False,
     ) -> Any:
         """Forecast what comes after the last row of each series.
 
@@ -121,21 +155,23 @@ class Forecaster:
             horizon: steps ahead.
             levels: central bands in percent, such as 80 and 95.
             future: a table of covariates known ahead, where they are not rows of `df` with an empty target.
+            thorough: ask twice, once with the values upside down, and give the mean; twice the time.
 
         Returns a frame of the same kind as `df` (as the training table without one) with the id, the time and the
         columns `ensue`, `ensue-lo-80`, `ensue-hi-80`, ... Raises `UsageError` for a horizon or levels that cannot be
         and `DataError` for a table that cannot be used or covariates that stop early.
         """
         from ensue.runtime.frames import forecast_frame
-        from ensue.runtime.predictor import check_horizon, warnings_of
-        from ensue.tasks.forecasting import levels_between
+        from ensue.runtime.predictor import both_ways, check_horizon, warnings_of
+        from ensue.tasks.forecasting import QUANTILES, levels_between
 
-        predictor = self._fitted()
-        horizon = predictor.task.horizon if horizon is None else check_horizon(horizon)
+        horizon = None if horizon is None else check_horizon(horizon)
+        levels_between(QUANTILES, percents(levels))  # what can be refused at once is refused before any work
+        predictor, panel = self._ready(df, future, horizon)
+        horizon = horizon or predictor.task.horizon
         wanted = levels_between(predictor.task.levels, percents(levels))
-        panel = self._panel_to_predict(df, future)
-        quantiles = predictor.predict(panel, horizon)
-        self.prediction_findings_ = (*panel.findings, *warnings_of(predictor.task, panel, horizon))
+        quantiles = both_ways(predictor, panel, horizon) if thorough else predictor.predict(panel, horizon)
+        self.prediction_findings_ = (*panel.findings, *warnings_of(self._trained_for(predictor), panel, horizon))
         frame = forecast_frame(panel, quantiles, predictor.task.levels, wanted)
         return like_given(frame, self._sample if df is None else df, panel.schema.id)
 
@@ -170,12 +206,11 @@ class Forecaster:
         """
         from ensue.runtime.stream import ForecastStream
 
-        predictor = self._fitted()
-        if df is None and id is None:
-            return ForecastStream(predictor, static)
+        if df is None and id is None and self._is_fitted:
+            return ForecastStream(self._fitted(), static)
         if static is not None:
             raise UsageError("static is given beside a table, which tells it already: leave one of them out.")
-        panel = self._panel_to_predict(df, None)
+        predictor, panel = self._ready(df)
         return ForecastStream.after(predictor, panel, series_of(panel, id, "a stream"))
 
     def trace(self, df: Any = None, *, id: str | None = None, steps: int = 10_000) -> Trace:
@@ -193,8 +228,7 @@ class Forecaster:
         """
         from ensue.inspection.reading import read_series
 
-        predictor = self._fitted()
-        panel = self._panel_to_predict(df, None)
+        predictor, panel = self._ready(df)
         return read_series(predictor, panel, series_of(panel, id, "a trace"), steps).trace
 
     def inspect(
@@ -224,13 +258,13 @@ class Forecaster:
         from ensue.inspection.asking import question
         from ensue.inspection.forecaster import inspect_forecaster
 
-        predictor = self._fitted()
-        panel = self._panel_to_predict(df, None)
+        predictor, panel = self._ready(df)
         series = series_of(panel, id, "a look inside")
         asked = question(panel, series, at=at, ahead=ahead, steps=steps)
         columns = self._columns(df, panel, series, as_tuple("probe", probe))
         self.inspection_findings_ = panel.findings
-        return inspect_forecaster(predictor, self._weights[0], panel, replace(asked, columns=columns))
+        weights = self._weights if self._is_fitted or self._pretrained is None else self._pretrained.parts.weights
+        return inspect_forecaster(predictor, weights[0], panel, replace(asked, columns=columns))
 
     @property
     def schema(self) -> Schema:
@@ -240,20 +274,22 @@ class Forecaster:
     @property
     def levels(self) -> tuple[float, ...]:
         """The quantile levels it has learned, as the columns of a stream's answers have them."""
+        if self._pretrained is not None and not self._is_fitted:
+            return self._pretrained.parts.task.levels
         return self._fitted().task.levels
 
     def streams(self, count: int | None = None, *, df: Any = None, threads: int | None = None) -> StreamBatch:
         """Many streams side by side: `count` new ones, or with a table one after the rows of each of its series."""
         from ensue.runtime.stream_batch import StreamBatch
 
-        predictor = self._fitted()
         if (count is None) == (df is None):
             raise UsageError(
                 "streams() takes how many streams there are to be, or df=, a table to begin after: give one."
             )
         if count is not None:
-            return StreamBatch(predictor, count, threads=threads)
-        return StreamBatch.after(predictor, self._panel_to_predict(df, None), threads=threads)
+            return StreamBatch(self._fitted(), count, threads=threads)
+        predictor, panel = self._ready(df)
+        return StreamBatch.after(predictor, panel, threads=threads)
 
     def save(self, path: str | Path) -> None:
         """Write the one model file, whole or not at all."""
@@ -264,7 +300,9 @@ class Forecaster:
         save_model(path, weights, description)
 
     def describe(self) -> dict[str, Any]:
-        """What the fitted forecaster is, as plain values."""
+        """What the fitted forecaster is, as plain values; of a pretrained one, what holds for every table."""
+        if self._pretrained is not None and not self._is_fitted:
+            return self._pretrained.describe()
         predictor = self._fitted()
         task = predictor.task
         return {
@@ -328,10 +366,7 @@ class Forecaster:
         from ensue.runtime.predictor import Predictor
         from ensue.tasks.forecaster_file import ends, recent
 
-        start = how.pop("start_from", None)
-        if isinstance(start, (str, Path)):
-            start = load(start)
-        before = None if start is None else (start._fitted().task, start._weights)
+        before = self._begins_with(how.pop("start_from", None))
         checkpoint = how.pop("checkpoint", None)
         fitted = fit(
             panel, self._train, start_from=before, checkpoint=None if checkpoint is None else Path(checkpoint), **how
@@ -342,6 +377,60 @@ class Forecaster:
         self.report_ = TrainingReport.of(fitted.reports)
         self._recent = recent(panel, fitted.task.memory)
         self._ends = ends(panel)
+
+    def _begins_with(self, start: str | Path | Forecaster | None) -> tuple[ForecastingTask, Any] | None:
+        """The task and the weights that training goes on from, where it does."""
+        if start == "bundled":
+            from ensue.pretrained import pretrained
+
+            self._pretrained = pretrained(None)
+            start = None
+        if isinstance(start, (str, Path)):
+            start = load(start)
+        if start is not None and start._is_fitted:
+            return start._fitted().task, start._weights
+        begun = self._origin() if start is None else start._pretrained
+        return None if begun is None else (begun.parts.task, begun.parts.weights)
+
+    def _origin(self) -> Pretrained | None:
+        """The pretrained forecaster that training begins with, as that of a fine-tuned model from its file did."""
+        if self._pretrained is None and self._is_fitted and self._predictor.task.slots is not None:
+            from ensue.pretrained import pretrained
+
+            self._pretrained = pretrained(None)
+        return self._pretrained
+
+    def _kept(self) -> tuple[str, ...]:
+        """What became of the bundled forecaster's weights in training."""
+        report = self.report_
+        if self._pretrained is None or not report.curve or report.curve[0][0] != 0:
+            return ()
+        before = report.curve[0][2]
+        scores = f"on the windows set aside {report.validation:.3f} (MASE), before training {before:.3f}"
+        if report.best_step == 0:
+            return (f"training did not better the bundled forecaster, which is kept as it was: {scores}.",)
+        return (f"fine-tuned from the bundled forecaster, best after {report.best_step} steps: {scores}.",)
+
+    @property
+    def _is_fitted(self) -> bool:
+        return hasattr(self, "_predictor")
+
+    def _ready(self, df: Any, future: Any = None, horizon: int | None = None) -> tuple[Predictor, Panel]:
+        """What predicts, and the table as it reads it."""
+        if self._is_fitted or self._pretrained is None:
+            return self._fitted(), self._panel_to_predict(df, future)
+        if future is not None:
+            raise UsageError(
+                "future is given, covariates known ahead, which the bundled forecaster cannot use: fit(df) with "
+                "future=[names] first."
+            )
+        return self._pretrained.before(df, self._data, horizon)
+
+    def _trained_for(self, predictor: Predictor) -> ForecastingTask:
+        """The task with the horizon that training asked for."""
+        if self._is_fitted or self._pretrained is None:
+            return predictor.task
+        return replace(predictor.task, horizon=self._pretrained.parts.task.horizon)
 
     def _panel_to_predict(self, df: Any, future: Any) -> Panel:
         """The panel of a table read as in training; None gives the remembered rows."""
@@ -384,11 +473,14 @@ class Forecaster:
     def _refitted(self, panel: Panel, progress: Callable[[Progress], None] | None) -> Forecaster:
         """A forecaster of the same options, trained on another panel."""
         other = Forecaster.from_options(self._data, self._train)
+        other._pretrained = self._origin()
         other._learn(panel, start_from=None, checkpoint=None, progress=progress)
         return other
 
     def _fitted(self) -> Predictor:
-        if not hasattr(self, "_predictor"):
+        if not self._is_fitted and self._pretrained is not None:
+            raise NotFittedError("The bundled forecaster is part of the package and knows no table yet: call fit(df) first.")
+        if not self._is_fitted:
             raise NotFittedError("This Forecaster has not been fitted: call fit(df) first, or ensue.load(path).")
         return self._predictor
 
@@ -413,11 +505,18 @@ def load(path: str | Path, *, weights: str = "float32") -> Forecaster:
         raise ModelFileError(f"{path} holds a model for '{description.get('task')}', expected one for 'forecasting'.")
     parts = restore(arrays, description)
     forecaster = Forecaster.from_options(parts.data, parts.train)
+    forecaster.findings_, forecaster._sample = slower(), None
+    if not len(parts.recent):  # of `ensue pretrain`: it has learned from no table
+        from ensue.pretrained import Pretrained
+
+        if weights != "float32":
+            raise UsageError(f"weights is '{weights}', and {path} is a pretrained forecaster, read as 'float32' only.")
+        forecaster._pretrained = Pretrained(parts)
+        return forecaster
     network = parts.task.network()
     forecaster._weights = parts.weights
     forecaster._predictor = Predictor(parts.task, tuple(Engine(network, each) for each in parts.weights))
     forecaster._recent, forecaster._ends, forecaster.report_ = parts.recent, parts.ends, parts.report
-    forecaster.findings_, forecaster._sample = slower(), None
     if weights != "float32":
         from ensue.runtime.fewer_bits import in_fewer_bits, measure
 

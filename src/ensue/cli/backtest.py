@@ -8,10 +8,25 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ensue.cli.console import Voice
-from ensue.cli.options import Data, Json, Levels, Model, Plot, names
+from ensue.cli.models import Columns, forecaster_of
+from ensue.cli.options import (
+    AnyModel,
+    Data,
+    Duplicates,
+    Freq,
+    Id,
+    Json,
+    Levels,
+    Plot,
+    SeasonLengths,
+    Target,
+    Time,
+    names,
+)
 from ensue.cli.options import levels as parse_levels
 from ensue.cli.pictures import check_picture_path, draw_backtest
 from ensue.cli.results import check_table_path, print_json, print_line, print_scores
+from ensue.errors import UsageError
 
 if TYPE_CHECKING:
     from ensue.evaluation import Backtest
@@ -20,7 +35,10 @@ if TYPE_CHECKING:
 def backtest(
     ctx: typer.Context,
     data: Data,
-    model: Model,
+    model: AnyModel = None,
+    horizon: Annotated[
+        int | None, typer.Option("--horizon", help="Steps of a window, without a model; two seasons unless given.")
+    ] = None,
     windows: Annotated[int, typer.Option("--windows", help="Rolling origins, one horizon apart.")] = 8,
     levels: Levels = "80,95",
     baselines: Annotated[
@@ -36,19 +54,31 @@ def backtest(
         Path | None, typer.Option("--out", metavar="FILE", help="Table of all forecasts: .csv, .parquet or .jsonl.")
     ] = None,
     plot: Plot = None,
+    target: Target = None,
+    time: Time = None,
+    id: Id = None,
+    freq: Freq = None,
+    season_lengths: SeasonLengths = None,
+    duplicates: Duplicates = None,
     json: Json = False,
 ) -> None:
-    """Backtest a model over the last windows of a table, beside seasonal naive."""
+    """Backtest a model over the last windows of a table, beside seasonal naive.
+
+    Without a model the bundled one is scored, which has learned from no table.
+    """
     voice: Voice = ctx.obj
     percentages = parse_levels(levels)
     check_table_path(out)
     check_picture_path(plot)
 
     from ensue.data.tables import write_table
-    from ensue.estimators import load
 
+    columns = Columns(target, time, id, freq, season_lengths, duplicates)
+    if model is not None and horizon is not None:
+        raise UsageError("--horizon is given beside a model, which knows it from its training: leave it out.")
+    forecaster = forecaster_of(model, columns) if model is not None else forecaster_of(None, columns, horizon=horizon)
     with voice.progress(lambda: ()) as progress:
-        result = load(model).backtest(
+        result = forecaster.backtest(
             data,
             windows=windows,
             levels=percentages,

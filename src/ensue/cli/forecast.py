@@ -8,7 +8,21 @@ from typing import Annotated
 import typer
 
 from ensue.cli.console import Voice
-from ensue.cli.options import Data, Json, Levels, Model, Plot, Weights
+from ensue.cli.models import Columns, forecaster_of
+from ensue.cli.options import (
+    AnyModel,
+    Data,
+    Duplicates,
+    Freq,
+    Id,
+    Json,
+    Levels,
+    Plot,
+    SeasonLengths,
+    Target,
+    Time,
+    Weights,
+)
 from ensue.cli.options import levels as parse_levels
 from ensue.cli.pictures import check_picture_path, draw_forecast
 from ensue.cli.results import check_table_path, print_json
@@ -17,9 +31,9 @@ from ensue.cli.results import check_table_path, print_json
 def forecast(
     ctx: typer.Context,
     data: Data,
-    model: Model,
+    model: AnyModel = None,
     horizon: Annotated[
-        int | None, typer.Option("--horizon", help="Steps ahead; those trained for unless given.")
+        int | None, typer.Option("--horizon", help="Steps ahead; those trained for, or two seasons, unless given.")
     ] = None,
     levels: Levels = "80,95",
     future_data: Annotated[
@@ -32,23 +46,36 @@ def forecast(
         ),
     ] = None,
     plot: Plot = None,
+    thorough: Annotated[
+        bool, typer.Option("--thorough", help="Ask twice, once upside down, and give the mean: a little better.")
+    ] = False,
+    target: Target = None,
+    time: Time = None,
+    id: Id = None,
+    freq: Freq = None,
+    season_lengths: SeasonLengths = None,
+    duplicates: Duplicates = None,
     weights: Weights = "float32",
     json: Json = False,
 ) -> None:
-    """Forecast what comes next after the last rows of a table."""
+    """Forecast what comes next after the last rows of a table.
+
+    Without a model it is forecast by the bundled one, which was pretrained and needs no training.
+    """
     voice: Voice = ctx.obj
     percentages = parse_levels(levels)
     check_table_path(out)
     check_picture_path(plot)
 
     from ensue.data.tables import read_table, write_table
-    from ensue.estimators import load
 
-    forecaster = load(model, weights=weights)
-    voice.findings(forecaster.findings_)
+    columns = Columns(target, time, id, freq, season_lengths, duplicates)
+    forecaster = forecaster_of(model, columns, weights)
+    before = getattr(forecaster, "findings_", ())
+    voice.findings(before)
     table = read_table(data)
     voice.findings(table.findings)
-    result = forecaster.predict(table.frame, horizon=horizon, levels=percentages, future=future_data)
+    result = forecaster.predict(table.frame, horizon=horizon, levels=percentages, future=future_data, thorough=thorough)
     voice.findings(forecaster.prediction_findings_)
     if out is not None:
         write_table(result, out)
@@ -56,7 +83,7 @@ def forecast(
     if json:
         print_json(
             {
-                "findings": [*forecaster.findings_, *table.findings, *forecaster.prediction_findings_],
+                "findings": [*before, *table.findings, *forecaster.prediction_findings_],
                 "forecast": result.to_dicts(),
             }
         )

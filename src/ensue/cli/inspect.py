@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ensue.cli.console import Voice
-from ensue.cli.options import Data, Json, Model, names
+from ensue.cli.models import Columns, forecaster_of
+from ensue.cli.options import AnyModel, Data, Json, names
 from ensue.cli.results import print_json, print_line
 from ensue.errors import UsageError
 
@@ -22,7 +23,7 @@ BAR = 40
 def inspect(
     ctx: typer.Context,
     data: Data,
-    model: Model,
+    model: AnyModel = None,
     out: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE.html", help="One page with everything, to look at.")
     ] = None,
@@ -48,10 +49,9 @@ def inspect(
         )
 
     from ensue.data.tables import read_table
-    from ensue.estimators import load
 
-    forecaster = load(model)
-    voice.findings(forecaster.findings_)
+    forecaster = forecaster_of(model, Columns())
+    voice.findings(getattr(forecaster, "findings_", ()))
     table = read_table(data)
     voice.findings(table.findings)
     found = forecaster.inspect(table.frame, id=id, at=at, ahead=ahead, probe=names(probe) or (), steps=steps)

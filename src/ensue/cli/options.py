@@ -14,6 +14,12 @@ Data = Annotated[
     str, typer.Argument(metavar="DATA", help="Table of series: CSV, Parquet or JSON lines; - reads stdin.")
 ]
 Model = Annotated[Path, typer.Option("--model", "-m", metavar="MODEL", help="Model file that ensue train wrote.")]
+AnyModel = Annotated[
+    Path | None,
+    typer.Option(
+        "--model", "-m", metavar="MODEL", help="Model file that ensue train wrote; the bundled one unless given."
+    ),
+]
 Levels = Annotated[str, typer.Option("--levels", metavar="80,95", help="Prediction intervals, in percent.")]
 Plot = Annotated[
     str | None,
@@ -27,6 +33,35 @@ Weights = Annotated[
         "--weights",
         metavar="KIND",
         help="How matrices are kept: float32, bf16 or int8; what fewer bits change is measured and said.",
+    ),
+]
+
+COLUMNS = "Columns and time"
+Target = Annotated[
+    str | None, typer.Option("--target", metavar="NAME", help="Column to forecast.", rich_help_panel=COLUMNS)
+]
+Time = Annotated[
+    str | None,
+    typer.Option("--time", metavar="NAME", help="Column of time stamps or positions.", rich_help_panel=COLUMNS),
+]
+Id = Annotated[
+    str | None, typer.Option("--id", metavar="NAME", help="Column that tells series apart.", rich_help_panel=COLUMNS)
+]
+Freq = Annotated[
+    str | None,
+    typer.Option("--freq", metavar="NAME", help="Spacing: hour, 30min, day, month.", rich_help_panel=COLUMNS),
+]
+SeasonLengths = Annotated[
+    str | None,
+    typer.Option("--season", metavar="24,168", help="Season lengths in steps, or none.", rich_help_panel=COLUMNS),
+]
+Duplicates = Annotated[
+    str | None,
+    typer.Option(
+        "--duplicates",
+        metavar="error|first|mean",
+        help="Rows with the same id and time; an error unless given.",
+        rich_help_panel=COLUMNS,
     ),
 ]
 

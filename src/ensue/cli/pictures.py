@@ -34,7 +34,7 @@ def draw_forecast(
     """The history, the forecast with its bands, and seasonal naive's ghost beside it."""
     from ensue import plotting
 
-    panel = forecaster._panel_to_predict(table, None)
+    _, panel = forecaster._ready(table)
     drawn = forecast.rename({forecast.columns[0]: "unique_id", forecast.columns[1]: "ds"})
     history = _history(panel)
     if plot == "-":

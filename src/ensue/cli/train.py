@@ -11,7 +11,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ensue.cli.console import Voice, duration
-from ensue.cli.options import Data, Json, names, season
+from ensue.cli.options import (
+    COLUMNS,
+    Data,
+    Duplicates,
+    Freq,
+    Id,
+    Json,
+    SeasonLengths,
+    Target,
+    Time,
+    names,
+    season,
+)
 from ensue.cli.results import print_json, print_line
 from ensue.config import PRESETS, DataOptions, TrainOptions, load_config
 from ensue.errors import StorageError, UsageError
@@ -21,7 +33,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="Train a model for a task.")
 
-COLUMNS = "Columns and time"
 TRAINING = "Training"
 
 
@@ -36,17 +47,9 @@ def forecast(
     data: Data,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="MODEL", help="Model file to write.")],
     horizon: Annotated[int | None, typer.Option("--horizon", help="Steps ahead to train for; 30 unless given.")] = None,
-    target: Annotated[
-        str | None, typer.Option("--target", metavar="NAME", help="Column to forecast.", rich_help_panel=COLUMNS)
-    ] = None,
-    time: Annotated[
-        str | None,
-        typer.Option("--time", metavar="NAME", help="Column of time stamps or positions.", rich_help_panel=COLUMNS),
-    ] = None,
-    id: Annotated[
-        str | None,
-        typer.Option("--id", metavar="NAME", help="Column that tells series apart.", rich_help_panel=COLUMNS),
-    ] = None,
+    target: Target = None,
+    time: Time = None,
+    id: Id = None,
     past: Annotated[
         str | None,
         typer.Option("--past", metavar="A,B", help="Covariates known only up to now.", rich_help_panel=COLUMNS),
@@ -59,23 +62,9 @@ def forecast(
         str | None,
         typer.Option("--static", metavar="A,B", help="Covariates that never change.", rich_help_panel=COLUMNS),
     ] = None,
-    freq: Annotated[
-        str | None,
-        typer.Option("--freq", metavar="NAME", help="Spacing: hour, 30min, day, month.", rich_help_panel=COLUMNS),
-    ] = None,
-    season_lengths: Annotated[
-        str | None,
-        typer.Option("--season", metavar="24,168", help="Season lengths in steps, or none.", rich_help_panel=COLUMNS),
-    ] = None,
-    duplicates: Annotated[
-        str | None,
-        typer.Option(
-            "--duplicates",
-            metavar="error|first|mean",
-            help="Rows with the same id and time; an error unless given.",
-            rich_help_panel=COLUMNS,
-        ),
-    ] = None,
+    freq: Freq = None,
+    season_lengths: SeasonLengths = None,
+    duplicates: Duplicates = None,
     holidays: Annotated[
         str | None,
         typer.Option("--holidays", metavar="US", help="Country of public holidays.", rich_help_panel=COLUMNS),
@@ -116,7 +105,7 @@ def forecast(
     ] = False,
     start_from: Annotated[
         Path | None,
-        typer.Option("--from", metavar="MODEL", help="Begin with this model's weights.", rich_help_panel=TRAINING),
+        typer.Option("--from", metavar="MODEL", help="Begin with this model's weights; bundled: with those of the package.", rich_help_panel=TRAINING),
     ] = None,
     json: Json = False,
 ) -> None:
@@ -158,7 +147,8 @@ def forecast(
 
     forecaster = Forecaster.from_options(data_options, train_options)
     with voice.progress(lambda: getattr(forecaster, "findings_", ())) as progress:
-        forecaster.fit(data, checkpoint=checkpoint, resume=resume, start_from=start_from, progress=progress)
+        begin = "bundled" if start_from is not None and str(start_from) == "bundled" else start_from
+        forecaster.fit(data, checkpoint=checkpoint, resume=resume, start_from=begin, progress=progress)
     voice.findings(forecaster.findings_)
     forecaster.save(output)
     _report(forecaster, output, json)

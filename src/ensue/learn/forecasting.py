@@ -23,12 +23,14 @@ from ensue.config import TrainOptions
 from ensue.data.panel import Panel
 from ensue.errors import DataError, ModelFileError, UsageError
 from ensue.learn.loop import LoopOptions, train
+from ensue.learn.fine_tuning import FINE_TUNING_RATE, fine_tuned, reads_every_table, widened
 from ensue.learn.losses import pinball
 from ensue.learn.modules import NetworkModule, build, load_weights, weights_to_numpy
 from ensue.learn.windows import Batch, Windows
 from ensue.metrics import seasonal_scale
 from ensue.reports import Progress, TrainingReport
 from ensue.tasks.forecasting import ForecastingTask, Sizes, calibrate, design
+from ensue.tasks.zero_shot import in_slots
 
 Whole = NDArray[np.int64]
 Weights = dict[str, NDArray[Any]]
@@ -80,8 +82,11 @@ def fit(
     """
     recipe = options.recipe
     task = design(panel, options.horizon, Sizes(recipe.hidden_size, recipe.layers), recipe.context_length)
+    tuning = start_from is not None and reads_every_table(start_from[0])
     if start_from is not None:
-        task = _continued(task, start_from[0])
+        task = fine_tuned(task, start_from[0], panel) if tuning else _continued(task, start_from[0])
+        start_from = task, tuple(widened(weights, start_from[0], task) for weights in start_from[1])
+    rate = FINE_TUNING_RATE if tuning and options.learning_rate is None else recipe.learning_rate
     cut, origins = set_aside(panel, task.horizon)
     training = panel.cut(cut)
     windows = Windows(training, task, batch_for(task, recipe.batch_size))
@@ -99,9 +104,10 @@ def fit(
             objective = _Objective(task, windows, validation, member_options, given)
             loop = LoopOptions(
                 steps,
-                recipe.learning_rate,
+                rate,
                 seed=member_options.seed,
                 validate_every=_validate_every(steps),
+                score_first=tuning,
             )
             mark = fingerprint(panel, task, member_options, given)
             report = train(
@@ -261,7 +267,9 @@ def begin_near_the_anchors(module: NetworkModule, levels: int) -> None:
 
 def _continued(task: ForecastingTask, before: ForecastingTask) -> ForecastingTask:
     """The task of a model that goes on learning: its own sizes and scales, the new horizon and schema."""
-    task = replace(task, sizes=before.sizes, scales=before.scales)
+    task = replace(task, sizes=before.sizes, scales=before.scales, slots=before.slots, alone=before.alone)
+    if before.slots is not None:
+        task = replace(task, schema=in_slots(task.schema, before.slots)[0])
     mine, theirs = task.schema, before.schema
     meanings = [(each.past, each.future, each.static, each.seasons) for each in (mine, theirs)]
     if task.network() != before.network() or meanings[0] != meanings[1]:

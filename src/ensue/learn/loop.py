@@ -48,6 +48,8 @@ class LoopOptions:
     patience: int = 8
     """Validations without a better score before training stops."""
     seed: int = 0
+    score_first: bool = False
+    """Score the weights that training begins with; they are kept where training does not better them."""
 
 
 @dataclass
@@ -81,9 +83,12 @@ def train(
     Ctrl-C ends training early with the best weights so far. Raises `TrainingError` when the loss is no longer a number.
     """
     state = _State(module, options)
+    resumed = resume and checkpoint is not None
     if resume and checkpoint is not None:
         state.restore(load_checkpoint(checkpoint, fingerprint))
-    elif checkpoint is not None:
+    if options.score_first and not resumed:
+        state.validate(objective, math.nan)
+    if checkpoint is not None and not resumed:
         # Written before the first step too, so that a run that ends before its first validation can be resumed.
         save_checkpoint(checkpoint, state.snapshot(), fingerprint)
     started = time.monotonic() - state.run.seconds

@@ -212,6 +212,19 @@ class Predictor:
         return replace(state, causal=causal, past=block.past[:, -1])
 
 
+def both_ways(predictor: Predictor, panel: Panel, horizon: int) -> Floats:
+    """The mean of a forecast and of the one of the values upside down, turned back: `(series, horizon, level)`.
+
+    Whatever the network has learned of one direction alone cancels out, as in the forecaster Reverso (2026).
+    """
+    task = predictor.task
+    free = replace(predictor, task=replace(task, schema=replace(task.schema, nonnegative=False)))
+    upside_down = replace(panel, y=-panel.y)
+    # Level 0.1 of the values upside down is level 0.9 of them; the levels are symmetric.
+    mean: Floats = (free.predict(panel, horizon) - free.predict(upside_down, horizon)[..., ::-1]) / 2
+    return np.maximum(mean, 0.0) if task.schema.nonnegative else mean
+
+
 def surroundings(panel: Panel, series: Whole, rows: Whole) -> Surroundings:
     """What stands beside the values at rows of the panel: `rows` is `(batch, time)`."""
     deltas = np.ones(rows.shape) if panel.schema.frequency.is_regular else panel.deltas()[rows]

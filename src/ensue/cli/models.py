@@ -1,0 +1,49 @@
+"""Which forecaster a verb uses: that of a model file, or without one the bundled one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ensue.cli.options import season
+from ensue.errors import UsageError
+
+if TYPE_CHECKING:
+    from ensue.estimators import Forecaster
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What a user may say of a table that no model was trained on; a model has this from its own."""
+
+    target: str | None = None
+    time: str | None = None
+    id: str | None = None
+    freq: str | None = None
+    season: str | None = None
+    duplicates: str | None = None
+
+    def given(self) -> dict[str, Any]:
+        """What was said, as arguments of `Forecaster`."""
+        said = {name: value for name, value in vars(self).items() if value is not None}
+        return said | {"season": season(self.season)} if self.season is not None else said
+
+
+def forecaster_of(model: Path | None, columns: Columns, weights: str = "float32", **more: Any) -> Forecaster:
+    """The forecaster of a model file, or the bundled one. Raises `UsageError` for what does not fit the one asked for.
+
+    Args:
+        more: further arguments of `Forecaster.pretrained`.
+    """
+    from ensue.estimators import Forecaster, load
+
+    said = columns.given()
+    if model is None:
+        if weights != "float32":
+            raise UsageError(f"--weights {weights} is given without a model: give one with --model, or leave it out.")
+        return Forecaster.pretrained(**said, **more)
+    if said:
+        names = " and ".join(f"--{name}" for name in said)
+        raise UsageError(f"{names} is given beside a model, which knows it from its training: leave it out.")
+    return load(model, weights=weights)

@@ -1,0 +1,75 @@
+"""Going on from a forecaster that reads every table: the same network, for one table and what stands beside its target.
+
+It begins as it was. Covariates, and the calendar that comes with them, are new inputs whose weights begin at zero, so that
+before the first step it answers as if they were not there; what it is worth then is the first score that training has to better.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensue.data.panel import Panel
+from ensue.network import EmbedColumns
+from ensue.tasks.forecasting import ForecastingTask
+from ensue.tasks.zero_shot import in_slots
+
+Weights = dict[str, NDArray[Any]]
+
+FINE_TUNING_RATE = 1e-3
+"""Highest learning rate where none is given: a quarter of that of a network that knows nothing yet."""
+SHORTEST_CONTEXT = 16
+
+
+def reads_every_table(task: ForecastingTask) -> bool:
+    """Whether a network was made for no table in particular, as the bundled forecaster."""
+    return task.slots is not None and task.alone
+
+
+def fine_tuned(task: ForecastingTask, before: ForecastingTask, panel: Panel) -> ForecastingTask:
+    """The task of a table, for the network of `before`; alone again where nothing was named beside the target."""
+    schema, _ = in_slots(task.schema, before.slots or 0)
+    beside = schema.future or schema.past or schema.static or schema.holidays
+    longest = int(panel.history.max()) - task.horizon
+    context = max(min(before.context_length, longest), SHORTEST_CONTEXT)
+    return replace(
+        task,
+        schema=schema,
+        sizes=before.sizes,
+        slots=before.slots,
+        alone=not beside,
+        context_length=context,
+        levels=before.levels,
+        widths=before.widths,
+    )
+
+
+def widened(weights: Weights, before: ForecastingTask, task: ForecastingTask) -> Weights:
+    """The weights with zeros for inputs that the network before did not have.
+
+    New inputs stand behind those it had. Where some are categories, the layer that embeds them stands before all others.
+    """
+    old, new = before.network(), task.network()
+    if old == new:
+        return weights
+    embeds = isinstance(new.layers[0], EmbedColumns)
+    moved = {_later(name) if embeds else name: array for name, array in weights.items()}
+    shapes = new.parameters()
+    random = np.random.default_rng(0)
+    for name, shape in shapes.items():
+        if name not in moved:  # a table of embeddings; what it says is not listened to yet
+            moved[name] = random.normal(0.0, 0.1, shape).astype(np.float32)
+        elif moved[name].shape != shape:
+            wide = np.zeros(shape, moved[name].dtype)
+            wide[:, : moved[name].shape[1]] = moved[name]
+            moved[name] = wide
+    return moved
+
+
+def _later(name: str) -> str:
+    """The parameter's name in a network that has one more layer in front."""
+    layers, place, rest = name.split(".", 2)
+    return f"{layers}.{int(place) + 1}.{rest}"
