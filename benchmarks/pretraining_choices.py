@@ -19,7 +19,6 @@ import torch
 from duel import machine
 from ensue.config import PretrainOptions
 from ensue.learn.modules import build
-from ensue.learn.pretraining.batches import Batches
 from ensue.learn.pretraining.trainer import HeldOut, Objective
 from ensue.learn.pretraining.whole import pretrain, task_for
 

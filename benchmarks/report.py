@@ -19,6 +19,8 @@ sys.path.append(str(HERE / "native"))
 
 from tables import sections as native_sections  # noqa: E402
 
+from zero_shot_tables import sections as zero_shot_sections  # noqa: E402
+
 RESULTS = HERE / "results"
 OTHERS = HERE / "others" / "results"
 LIBRARIES = {"neuralforecast": "neuralforecast LSTM", "gluonts": "gluonts DeepAR", "darts": "darts RNNModel"}
@@ -29,6 +31,8 @@ def main() -> None:
     parts = [(HERE / "RESULTS.head.md").read_text().rstrip()]
     if duel:
         parts += [_duel(duel), _beside(duel), _race()]
+        classical = {each: _read(RESULTS, f"classical-*-{each}.json") for each in ("AutoETS", "Theta")}
+        parts += zero_shot_sections(RESULTS, duel, classical)
     parts += native_sections(RESULTS)
     parts += [
         _listing(name)

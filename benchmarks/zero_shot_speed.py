@@ -3,8 +3,9 @@
     python benchmarks/zero_shot_speed.py            # medians; writes results/zero_shot_speed.json and .md
 
 Series of 2,048 hourly points and 48 steps ahead. Warm figures are of one process with one thread; a thousand series also of
-two processes with 1,000 each, which is what two cores do. Cold ones are wall clock from the start of `ensue forecast data.csv`
-to its end, with the byte code compiled and the files in the system's cache; `torch` must not be loaded.
+two processes with 1,000 each, which is what two cores do. Cold ones are wall clock from the start of
+`ensue forecast data.csv` to its end, with the byte code compiled and the files in the system's cache; `torch` must not
+be loaded.
 """
 
 from __future__ import annotations

@@ -43,8 +43,8 @@ def backtest(
         horizon = forecaster._train.horizon if refit else forecaster._fitted().task.horizon
         panel, left_out = _long_enough(panel, horizon, windows, refit)
         if refit:
-            past = _before(panel, windows * horizon, forecaster._data.season is None)
-            forecaster = forecaster._refitted(past, progress)
+            known = _before(panel, windows * horizon, forecaster._data.season is None)
+            forecaster = forecaster._refitted(known, progress)
         else:
             _refuse_seen(forecaster, panel, horizon, windows)
         predictor = forecaster._fitted()
@@ -53,9 +53,9 @@ def backtest(
         predictor, panel = forecaster._ready(df)
         findings, horizon = panel.findings, predictor.task.horizon
         panel, left_out = _long_enough(panel, horizon, windows, refit=False)
-        past = _before(panel, windows * horizon, forecaster._data.season is None)
-        predictor, past, _ = forecaster._pretrained.reading(past, horizon)
-        panel = replace(panel, schema=past.schema)
+        known = _before(panel, windows * horizon, forecaster._data.season is None)
+        predictor, known, _ = forecaster._pretrained.reading(known, horizon)
+        panel = replace(panel, schema=known.schema)
     task = predictor.task
     quantiles = predictor.backtest(panel, horizon, windows, step=horizon)
     blocks = quantiles.reshape(-1, horizon, len(task.levels))  # series*windows x horizon x level

@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ensue.config import DataOptions, TrainOptions
+from ensue.config import QUANTILES, DataOptions, TrainOptions
 from ensue.errors import DataError, ModelFileError, NotFittedError, UsageError, nearest
 from ensue.given import as_tuple, frame_of, kind_of, like_given, percents, series_of
 from ensue.reports import Progress, TrainingReport
@@ -163,7 +163,7 @@ class Forecaster:
         """
         from ensue.runtime.frames import forecast_frame
         from ensue.runtime.predictor import both_ways, check_horizon, warnings_of
-        from ensue.tasks.forecasting import QUANTILES, levels_between
+        from ensue.tasks.forecasting import levels_between
 
         horizon = None if horizon is None else check_horizon(horizon)
         levels_between(QUANTILES, percents(levels))  # what can be refused at once is refused before any work
@@ -479,7 +479,9 @@ class Forecaster:
 
     def _fitted(self) -> Predictor:
         if not self._is_fitted and self._pretrained is not None:
-            raise NotFittedError("The bundled forecaster is part of the package and knows no table yet: call fit(df) first.")
+            raise NotFittedError(
+                "The bundled forecaster is part of the package and knows no table yet: call fit(df) first."
+            )
         if not self._is_fitted:
             raise NotFittedError("This Forecaster has not been fitted: call fit(df) first, or ensue.load(path).")
         return self._predictor

@@ -63,7 +63,9 @@ class Pretrained:
         ahead = predictor.task.horizon
         usual = f"{ahead} step{'s' * (ahead > 1)} ahead unless asked for others."
         asked = () if horizon or self.horizon else (usual,)
-        return predictor, replace(panel, findings=(said[0], *found, *schema.findings, *panel.findings, *said[1:], *asked))
+        return predictor, replace(
+            panel, findings=(said[0], *found, *schema.findings, *panel.findings, *said[1:], *asked)
+        )
 
     def reading(self, panel: Panel, horizon: int | None = None) -> tuple[Predictor, Panel, tuple[str, ...]]:
         """A predictor for a panel by its schema, the panel as it reads it, and what to say of that."""

@@ -48,7 +48,9 @@ def read(where: Path) -> ForecasterParts:
         raise ModelFileError(f"The pretrained forecaster {model} is not the one its card tells of: {AGAIN}.")
     parts = restore(*load_model(model))
     if parts.task.slots is None or not parts.task.alone:
-        raise ModelFileError(f"The forecaster {model} was made for one table, expected one that reads every table: {AGAIN}.")
+        raise ModelFileError(
+            f"The forecaster {model} was made for one table, expected one that reads every table: {AGAIN}."
+        )
     return parts
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -38,7 +38,8 @@ def pretrain(
     voice: Voice = ctx.obj
     options = load_pretraining(config) if config is not None else PretrainOptions()
     given = {"steps": steps, "seed": seed, "device": device}
-    options = replace(options, **{name: value for name, value in given.items() if value is not None})
+    flags: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    options = replace(options, **flags)
     if (output is None) == (gallery is None):
         raise UsageError("pretrain takes a folder to write to or a page to draw: give --output or --gallery.")
     try:
@@ -55,7 +56,7 @@ def pretrain(
     if output is None:
         return
     again = f"ensue pretrain{f' --config {config.name}' if config else ''} --output {output.name}"
-    changed = "".join(f" --{name} {value}" for name, value in given.items() if value is not None)
+    changed = "".join(f" --{name} {value}" for name, value in flags.items())
     with voice.progress(lambda: ()) as progress:
         result = train(options, output, resume=resume, command=again + changed, progress=progress)
     report = result.report

@@ -105,7 +105,12 @@ def forecast(
     ] = False,
     start_from: Annotated[
         Path | None,
-        typer.Option("--from", metavar="MODEL", help="Begin with this model's weights; bundled: with those of the package.", rich_help_panel=TRAINING),
+        typer.Option(
+            "--from",
+            metavar="MODEL",
+            help="Begin with this model's weights; bundled: with those of the package.",
+            rich_help_panel=TRAINING,
+        ),
     ] = None,
     json: Json = False,
 ) -> None:

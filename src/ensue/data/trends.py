@@ -81,7 +81,9 @@ def feature_names(seasons: tuple[int, ...], slots: int) -> list[str]:
     names = ["trend", "recent trend", "half-life of the level"]
     for slot in range(slots):
         season = _slot_name(seasons, slot)
-        names += [f"{what}, {season}" for what in ("shift from the phase's mean", "error of that", "length", "is there")]
+        names += [
+            f"{what}, {season}" for what in ("shift from the phase's mean", "error of that", "length", "is there")
+        ]
     return names
 
 

@@ -1,7 +1,7 @@
 """Going on from a forecaster that reads every table: the same network, for one table and what stands beside its target.
 
 It begins as it was. Covariates, and the calendar that comes with them, are new inputs whose weights begin at zero, so that
-before the first step it answers as if they were not there; what it is worth then is the first score that training has to better.
+before the first step it answers as if they were not there; what it is worth then is what training has to better.
 """
 
 from __future__ import annotations

@@ -22,8 +22,8 @@ from ensue.baselines import seasonal_naive
 from ensue.config import TrainOptions
 from ensue.data.panel import Panel
 from ensue.errors import DataError, ModelFileError, UsageError
-from ensue.learn.loop import LoopOptions, train
 from ensue.learn.fine_tuning import FINE_TUNING_RATE, fine_tuned, reads_every_table, widened
+from ensue.learn.loop import LoopOptions, train
 from ensue.learn.losses import pinball
 from ensue.learn.modules import NetworkModule, build, load_weights, weights_to_numpy
 from ensue.learn.windows import Batch, Windows

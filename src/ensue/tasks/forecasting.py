@@ -251,7 +251,11 @@ class ForecastingTask:
         """(column, known categories, embedding size) of each categorical covariate; code 0 is the unknown one."""
         schema = self.schema
         first = self.reader.feature_count + self._numeric_count()
-        categorical = [] if self.alone else [c for c in (*schema.future, *schema.past, *schema.static) if c.categories is not None]
+        categorical = (
+            []
+            if self.alone
+            else [c for c in (*schema.future, *schema.past, *schema.static) if c.categories is not None]
+        )
         return tuple(
             (first + i, len(c.categories or ()), min(16, 1 + int(np.ceil(np.sqrt(len(c.categories or ()))))))
             for i, c in enumerate(categorical)

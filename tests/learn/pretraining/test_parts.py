@@ -7,7 +7,17 @@ import pytest
 import torch
 
 from ensue.learn.pretraining.dice import Dice
-from ensue.learn.pretraining.parts import coloured, filtered, later, of_regimes, pattern, pick, regimes, seasonal, standard
+from ensue.learn.pretraining.parts import (
+    coloured,
+    filtered,
+    later,
+    of_regimes,
+    pattern,
+    pick,
+    regimes,
+    seasonal,
+    standard,
+)
 
 
 def test_the_same_seed_draws_the_same_and_another_does_not() -> None:

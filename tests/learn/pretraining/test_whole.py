@@ -51,7 +51,9 @@ def test_a_run_that_was_interrupted_goes_on_to_the_same_weights(tmp_path: Path) 
 
 
 def test_there_must_be_something_to_resume_from(tmp_path: Path) -> None:
-    with pytest.raises(ModelFileError, match=r"There is no checkpoint .* to resume from: pretrain without --resume first\."):
+    with pytest.raises(
+        ModelFileError, match=r"There is no checkpoint .* to resume from: pretrain without --resume first\."
+    ):
         pretrain(TINY, tmp_path, resume=True)
 
 
@@ -95,6 +97,8 @@ def test_the_command_draws_a_gallery_or_trains_but_must_be_told_which(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(["pretrain"]) == 2
-    assert "pretrain takes a folder to write to or a page to draw: give --output or --gallery." in capsys.readouterr().err
+    assert (
+        "pretrain takes a folder to write to or a page to draw: give --output or --gallery." in capsys.readouterr().err
+    )
     assert run(["pretrain", "--gallery", str(tmp_path / "page.html")]) == 0
     assert (tmp_path / "page.html").stat().st_size > 100_000

@@ -1,1 +1,1 @@
-"""Learning from sequences that nobody measured: generators, what a batch of them is, and the training of the bundled model."""
+"""Learning from sequences that nobody measured: generators, batches of them, and how the bundled model is trained."""

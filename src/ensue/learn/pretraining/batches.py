@@ -64,10 +64,10 @@ class Batches:
         with torch.no_grad():
             made = draw(dice, shape.rhythm, rows, history + shape.horizon)
             known = outages(dice, rows, history + shape.horizon)
-        values, known = made.double().cpu().numpy(), known.cpu().numpy()
+        values, measured = made.double().cpu().numpy(), known.cpu().numpy()
         hidden = _hide(random, rows, history, shape.horizon, steps)
-        reading, _ = task.reader.read(values, known & ~hidden, task.reader.start(rows), keep=steps)
-        batch = _batch(reading, values, known, hidden, _unit(values[:, :history], shape.rhythm.seasons))
+        reading, _ = task.reader.read(values, measured & ~hidden, task.reader.start(rows), keep=steps)
+        batch = _batch(reading, values, measured, hidden, _unit(values[:, :history], shape.rhythm.seasons))
         return batch, shape, hidden[:, -steps:]
 
 
@@ -111,7 +111,7 @@ def _unit(history: Floats, seasons: tuple[int, ...]) -> Floats:
 
 def _batch(reading: Reading, values: Floats, known: Bools, hidden: Bools, unit: Floats) -> Batch:
     steps = reading.center.shape[1]
-    values, known, hidden = (each[:, -steps:] for each in (values, known, hidden))
+    values, known, hidden = values[:, -steps:], known[:, -steps:], hidden[:, -steps:]
     counts = known & reading.ready
     relative = np.clip(reading.spread / np.maximum(unit, 1e-12)[:, None], LEAST_UNIT, MOST_UNIT)
     # Of a constant sequence there is nothing to learn but that it is one, and its unit is none.

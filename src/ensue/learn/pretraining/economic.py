@@ -61,9 +61,13 @@ def upward(dice: Dice, rows: int) -> Float[Tensor, "rows one"]:
 
 def noise(dice: Dice, rows: int, steps: int) -> Rows:
     """Of variance about 1: normal or heavy-tailed, half of it with a short memory, some of it louder at times."""
-    tail = torch.where(dice.coin(0.4, rows, 1), dice.uniform(0.2, 1.0, rows, 1), torch.zeros(rows, 1, device=dice.device))
+    tail = torch.where(
+        dice.coin(0.4, rows, 1), dice.uniform(0.2, 1.0, rows, 1), torch.zeros(rows, 1, device=dice.device)
+    )
     raw = dice.heavy(tail, rows, steps)
-    keep = torch.where(dice.coin(0.5, rows, 1), dice.uniform(0, 0.95, rows, 1), torch.zeros(rows, 1, device=dice.device))
+    keep = torch.where(
+        dice.coin(0.5, rows, 1), dice.uniform(0, 0.95, rows, 1), torch.zeros(rows, 1, device=dice.device)
+    )
     loud = torch.exp(0.5 * coloured(dice, dice.uniform(0.9, 0.995, rows, 1), dice.normal(rows, steps)))
     return coloured(dice, keep, torch.where(dice.coin(0.2, rows, 1), raw * loud, raw))
 
@@ -93,7 +97,9 @@ def smoothing(dice: Dice, rhythm: Rhythm, rows: int, steps: int) -> Rows:
     error = dice.heavy(dice.uniform(0, 0.5, rows, 1), rows, steps)
     alpha = dice.uniform(0.02, 1.0, rows, 1)
     beta = alpha * dice.uniform(0, 0.4, rows, 1) * dice.coin(0.6, rows, 1)
-    damping = torch.where(dice.coin(0.5, rows, 1), dice.uniform(0.8, 0.98, rows, 1), torch.ones(rows, 1, device=dice.device))
+    damping = torch.where(
+        dice.coin(0.5, rows, 1), dice.uniform(0.8, 0.98, rows, 1), torch.ones(rows, 1, device=dice.device)
+    )
     begun = upward(dice, rows) * dice.log_uniform(0.005, 0.6, rows, 1) * dice.coin(0.6, rows, 1)
     slope = filtered(torch.cat([begun, (beta * error)[:, 1:]], 1), damping)
     level = (later(slope, 1) + alpha * later(error, 1)).cumsum(1)

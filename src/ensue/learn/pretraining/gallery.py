@@ -1,4 +1,4 @@
-"""A page of made sequences, for a person to look at: every generator at every rhythm, and the mixture that is learned from."""
+"""A page of made sequences, for a person to look at: every generator at every rhythm, and the mixture of them."""
 
 from __future__ import annotations
 

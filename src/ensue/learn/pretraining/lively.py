@@ -57,7 +57,9 @@ def activity(dice: Dice, rhythm: Rhythm, rows: int, steps: int) -> Rows:
     base = dice.uniform(0, 1, rows, 1) * dice.coin(0.6, rows, 1)
     flow = (profile * levels[..., None]).reshape(rows, -1)[:, :steps]
     late = dice.log_uniform(0.005, 0.3, rows, 1) * noise(dice, rows, steps)
-    slow = dice.log_uniform(0.005, 0.3, rows, 1) * coloured(dice, 1 - 1 / dice.uniform(2, 3 * day, rows, 1), dice.normal(rows, steps))
+    slow = dice.log_uniform(0.005, 0.3, rows, 1) * coloured(
+        dice, 1 - 1 / dice.uniform(2, 3 * day, rows, 1), dice.normal(rows, steps)
+    )
     return base * flow.mean(1, keepdim=True) + flow * torch.exp(late + slow)
 
 
@@ -93,7 +95,11 @@ def weather(dice: Dice, rhythm: Rhythm, rows: int, steps: int) -> Rows:
     slow = coloured(dice, 1 - 1 / memory, dice.normal(rows, steps))
     slower = coloured(dice, 1 - 1 / (memory * dice.uniform(3, 20, rows, 1)), dice.normal(rows, steps))
     value = slow + dice.log_uniform(0.1, 2.0, rows, 1) * slower
-    year = 365.25 * day if rhythm.day or rhythm.seasons[:1] == (7,) else float(rhythm.seasons[-1] if rhythm.seasons else 300)
+    year = (
+        365.25 * day
+        if rhythm.day or rhythm.seasons[:1] == (7,)
+        else float(rhythm.seasons[-1] if rhythm.seasons else 300)
+    )
     angle = 2 * math.pi * (clock(dice, steps) / year + dice.uniform(0, 1, rows, 1))
     value = value + dice.log_uniform(0.2, 5.0, rows, 1) * dice.coin(0.7, rows, 1) * torch.sin(angle)
     if rhythm.day:
@@ -108,7 +114,9 @@ def weather(dice: Dice, rhythm: Rhythm, rows: int, steps: int) -> Rows:
 
 def prices(dice: Dice, rhythm: Rhythm, rows: int, steps: int) -> Rows:
     """Random walks with calm and wild times, returns to a mean of two regimes, and the sizes of such changes."""
-    wild = torch.exp(dice.uniform(0, 0.8, rows, 1) * coloured(dice, dice.uniform(0.9, 0.995, rows, 1), dice.normal(rows, steps)))
+    wild = torch.exp(
+        dice.uniform(0, 0.8, rows, 1) * coloured(dice, dice.uniform(0.9, 0.995, rows, 1), dice.normal(rows, steps))
+    )
     change = wild * dice.heavy(dice.uniform(0, 0.8, rows, 1), rows, steps)
     drift = upward(dice, rows) * dice.log_uniform(0.002, 0.2, rows, 1)
     walk = (change + drift).cumsum(1)
@@ -141,7 +149,7 @@ def stretches(dice: Dice, rhythm: Rhythm, rows: int, steps: int) -> Rows:
         period = torch.where(dice.coin(0.6, rows, 1), float(rhythm.seasons[0]), period)
     saw = (clock(dice, steps) / period + dice.uniform(0, 1, rows, 1)) % 1
     limited = torch.tanh(3 * wave(dice, rows, steps) * dice.log_uniform(0.2, 3.0, rows, 1))
-    spikes = torch.exp(-((saw - 0.5) * period) ** 2 / dice.log_uniform(0.3, 6.0, rows, 1))
+    spikes = torch.exp(-(((saw - 0.5) * period) ** 2) / dice.log_uniform(0.3, 6.0, rows, 1))
     value = pick(dice.choice((0.35, 0.2, 0.15, 0.15, 0.15), rows), [jumps, standard(ramps), saw, limited, spikes])
     quiet = dice.log_uniform(0.003, 0.4, rows, 1) * noise(dice, rows, steps)
     return value + quiet + 0.5 * dice.coin(0.3, rows, 1) * seasons_of(dice, rhythm, rows, steps)

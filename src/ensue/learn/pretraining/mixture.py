@@ -38,7 +38,15 @@ GENERATORS: Mapping[str, Generator] = MappingProxyType(
     }
 )
 """By name; each gives `(rows, steps)` of any scale."""
-SLOW = {"composite": 0.3, "smoothing": 0.26, "integrated": 0.2, "gaussian": 0.05, "prices": 0.1, "demand": 0.06, "stretches": 0.03}
+SLOW = {
+    "composite": 0.3,
+    "smoothing": 0.26,
+    "integrated": 0.2,
+    "gaussian": 0.05,
+    "prices": 0.1,
+    "demand": 0.06,
+    "stretches": 0.03,
+}
 DAILY = {
     "composite": 0.2,
     "smoothing": 0.1,
@@ -95,9 +103,12 @@ def _tamed(values: Rows) -> Rows:
 
 
 def _changed(dice: Dice, values: Rows) -> Rows:
-    """Mixed with others, following others, turned, swelling, censored, rounded, with jumps and outliers: each in some rows."""
+    """Mixed, following others, turned, swelling, censored, rounded, with jumps and outliers: each in some rows."""
     rows, steps = values.shape
-    some = lambda chance: dice.coin(chance, rows, 1)  # noqa: E731
+
+    def some(chance: float) -> Tensor:
+        return dice.coin(chance, rows, 1)
+
     other = standard(values[dice.order(rows)])
     plain = standard(values)
     share = dice.uniform(0, 0.6, rows, 1)

@@ -31,7 +31,9 @@ def filtered(x: Float[Tensor, "rows steps"], keep: Float[Tensor, "rows one"]) ->
     return x
 
 
-def coloured(dice: Dice, keep: Float[Tensor, "rows one"], noise: Float[Tensor, "rows steps"]) -> Float[Tensor, "rows steps"]:
+def coloured(
+    dice: Dice, keep: Float[Tensor, "rows one"], noise: Float[Tensor, "rows steps"]
+) -> Float[Tensor, "rows steps"]:
     """AR(1) noise of variance 1, begun where it would be after a long time; `keep` lies between 0 and 1."""
     settled = torch.sqrt(1 - keep * keep)
     first = dice.normal(len(noise), 1)
