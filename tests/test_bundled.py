@@ -62,7 +62,9 @@ def test_without_the_model_a_sentence_says_so(copied: Path) -> None:
 
 def test_without_the_card_a_sentence_says_so(copied: Path) -> None:
     (copied / CARD).unlink()
-    assert refused(copied) == f"The card of the pretrained forecaster, {copied / CARD}, is missing: install ensue again."
+    assert (
+        refused(copied) == f"The card of the pretrained forecaster, {copied / CARD}, is missing: install ensue again."
+    )
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"sha256": 3}', "\ud800"])

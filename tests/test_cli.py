@@ -318,7 +318,7 @@ def test_a_forecast_without_out_is_csv_on_stdout(studio: Studio, capsys: pytest.
         "horizon": 3,
         "levels": (80, 97.5),
         "future": None,
-            "thorough": False,
+        "thorough": False,
     }
 
 
@@ -557,3 +557,68 @@ def test_ctrl_c_saves_the_best_and_resume_ends_the_training(trained: Path) -> No
     done = subprocess.run([*command, "--resume"], cwd=trained, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert not (trained / "cut.ensue.checkpoint").exists()
+
+
+def test_info_tells_of_the_bundled_forecaster_and_of_its_absence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from ensue import bundled
+
+    assert cli.run(["info", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)["bundled"]
+    assert told["parameters"] == bundled.card()["parameters"] and len(told["sha256"]) == 64
+    monkeypatch.setattr(bundled, "folder", lambda: tmp_path)
+    bundled.bundled.cache_clear()
+    try:
+        assert cli.run(["info", "--json"]) == 0
+    finally:
+        bundled.bundled.cache_clear()
+    assert json.loads(capsys.readouterr().out)["bundled"] == {
+        "missing": f"The card of the pretrained forecaster, {tmp_path / 'card.json'}, is missing: install ensue again."
+    }
+
+
+def test_a_table_is_forecast_without_a_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = tmp_path / "x.csv"
+    table.write_text(
+        "day,shop,sold\n" + "".join(f"2024-{1 + i // 28:02d}-{1 + i % 28:02d},a,{i % 7}\n" for i in range(84))
+    )
+    assert cli.run(["forecast", str(table), "--levels", "80"]) == 0
+    captured = capsys.readouterr()
+    assert captured.out.splitlines()[0] == "shop,day,ensue,ensue-lo-80,ensue-hi-80"
+    assert len(captured.out.splitlines()) == 15
+    said = captured.err.splitlines()
+    assert "- the bundled forecaster, pretrained on made sequences: nothing was learned from this table." in said
+    assert "- 14 steps ahead unless asked for others." in said
+    assert cli.run(["forecast", str(table), "--horizon", "3", "--season", "7", "--thorough", "--plot", "-"]) == 0
+    assert "median, 80 % band" in capsys.readouterr().out
+    assert cli.run(["backtest", str(table), "--horizon", "7", "--windows", "2"]) == 0
+    captured = capsys.readouterr()
+    assert "SeasonalNaive" in captured.out
+    assert (
+        "- the bundled forecaster, pretrained on made sequences: nothing was learned from this table." in captured.err
+    )
+
+
+def test_what_a_model_knows_is_not_told_to_it(studio: Studio, capsys: pytest.CaptureFixture[str]) -> None:
+    told = "is given beside a model, which knows it from its training: leave it out."
+    assert failed(capsys, "forecast", "x.csv", "-m", "m", "--target", "y") == (2, f"ensue: --target {told}")
+    assert failed(capsys, "forecast", "x.csv", "-m", "m", "--season", "7") == (2, f"ensue: --season {told}")
+    assert failed(capsys, "backtest", "x.csv", "-m", "m", "--horizon", "7") == (2, f"ensue: --horizon {told}")
+    assert failed(capsys, "backtest", "x.csv", "-m", "m", "--id", "a", "--time", "b") == (
+        2, f"ensue: --time and --id {told}",
+    )  # fmt: skip
+    assert failed(capsys, "forecast", "x.csv", "--weights", "int8") == (
+        2,
+        "ensue: --weights int8 is given without a model: give one with --model, or leave it out.",
+    )
+
+
+def test_training_goes_on_from_the_bundled_forecaster(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table, model = tmp_path / "x.csv", tmp_path / "x.ensue"
+    table.write_text("y\n" + "\n".join(str(i % 12 + i % 5) for i in range(100)))
+    command = ["train", "forecast", str(table), "-o", str(model), "--from", "bundled", "--horizon", "6", "--steps", "2"]
+    assert cli.run(command) == 0
+    assert "the bundled forecaster" in capsys.readouterr().err
+    assert cli.run(["forecast", str(table), "-m", str(model)]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 7

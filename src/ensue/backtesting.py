@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -22,40 +22,43 @@ from ensue.tasks.forecasting import levels_between
 
 if TYPE_CHECKING:
     from ensue.estimators import Forecaster
+    from ensue.runtime.predictor import Predictor
+
+
+WINDOWS = 8
+"""Where none are asked for; a forecaster that has learned from no table takes fewer of a short one."""
+
+
+class _Scene(NamedTuple):
+    """Who forecasts which series, in how many windows, and what was found on the way."""
+
+    predictor: Predictor
+    panel: Panel
+    windows: int
+    findings: tuple[str, ...]
 
 
 def backtest(
     forecaster: Forecaster,
     df: Any,
-    windows: int,
+    windows: int | None,
     levels: tuple[float, ...],
     rivals: tuple[str, ...],
     refit: bool,
     progress: Callable[[Progress], None] | None,
 ) -> Backtest:
     """See `Forecaster.backtest`."""
-    if windows < 1:
+    if windows is not None and windows < 1:
         raise UsageError(f"windows is {windows}, expected 1 or more: give --windows 8, for example.")
     baselines.check_names(rivals)
-    if forecaster._is_fitted or forecaster._pretrained is None:
-        wanted = levels_between(QUANTILES if refit else forecaster._fitted().task.levels, levels)
-        panel, findings = forecaster._panel_to_score(df, refit)
-        horizon = forecaster._train.horizon if refit else forecaster._fitted().task.horizon
-        panel, left_out = _long_enough(panel, horizon, windows, refit)
-        if refit:
-            known = _before(panel, windows * horizon, forecaster._data.season is None)
-            forecaster = forecaster._refitted(known, progress)
-        else:
-            _refuse_seen(forecaster, panel, horizon, windows)
-        predictor = forecaster._fitted()
-    else:  # nothing was learned from any table, so there is nothing to train anew, and nothing it has seen
-        wanted = levels_between(forecaster._pretrained.parts.task.levels, levels)
-        predictor, panel = forecaster._ready(df)
-        findings, horizon = panel.findings, predictor.task.horizon
-        panel, left_out = _long_enough(panel, horizon, windows, refit=False)
-        known = _before(panel, windows * horizon, forecaster._data.season is None)
-        predictor, known, _ = forecaster._pretrained.reading(known, horizon)
-        panel = replace(panel, schema=known.schema)
+    learns = forecaster._is_fitted or forecaster._pretrained is None
+    wanted = levels_between(QUANTILES if refit and learns else forecaster.levels, levels)
+    if learns:
+        scene = _trained(forecaster, df, windows or WINDOWS, refit, progress)
+    else:
+        scene = _pretrained(forecaster, df, windows)
+    predictor, panel, windows, findings = scene
+    horizon = predictor.task.horizon
     task = predictor.task
     quantiles = predictor.backtest(panel, horizon, windows, step=horizon)
     blocks = quantiles.reshape(-1, horizon, len(task.levels))  # series*windows x horizon x level
@@ -71,7 +74,41 @@ def backtest(
     for name in ("ds", "cutoff"):
         table = in_own_zone(table, name, panel.schema)
     scored = score_forecasts(table, training_scales(panel, origins, task.season), season=task.season)
-    return replace(scored, findings=(*findings, *left_out, *scored.findings, *notes))
+    return replace(scored, findings=(*findings, *scored.findings, *notes))
+
+
+def _trained(
+    forecaster: Forecaster, df: Any, windows: int, refit: bool, progress: Callable[[Progress], None] | None
+) -> _Scene:
+    """A forecaster that learns from tables: trained on what lies before the windows, or as it is."""
+    panel, findings = forecaster._panel_to_score(df, refit)
+    horizon = forecaster._train.horizon if refit else forecaster._fitted().task.horizon
+    panel, left_out = _long_enough(panel, horizon, windows, refit)
+    if refit:
+        known = _before(panel, windows * horizon, forecaster._data.season is None)
+        forecaster = forecaster._refitted(known, progress)
+    else:
+        _refuse_seen(forecaster, panel, horizon, windows)
+    return _Scene(forecaster._fitted(), panel, windows, (*findings, *left_out))
+
+
+def _pretrained(forecaster: Forecaster, df: Any, windows: int | None) -> _Scene:
+    """One that has learned from no table, so that there is nothing to train anew and nothing it has seen."""
+    predictor, panel = forecaster._ready(df)
+    findings, horizon = panel.findings, predictor.task.horizon
+    if windows is None:
+        windows = int(np.clip(np.median(panel.history) // 2 // horizon, 1, WINDOWS))
+        if windows < WINDOWS:
+            counted = "1 window" if windows == 1 else f"{windows} windows"
+            findings = (
+                *findings,
+                f"{counted} of {horizon} steps, as half of the history has room for, unless asked for more.",
+            )
+    panel, left_out = _long_enough(panel, horizon, windows, refit=False)
+    known = _before(panel, windows * horizon, forecaster._data.season is None)
+    assert forecaster._pretrained is not None
+    predictor, known, _ = forecaster._pretrained.reading(known, horizon)
+    return _Scene(predictor, replace(panel, schema=known.schema), windows, (*findings, *left_out))
 
 
 def _before(panel: Panel, rows: int, look_for_seasons: bool) -> Panel:

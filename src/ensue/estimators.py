@@ -179,7 +179,7 @@ class Forecaster:
         self,
         df: Any = None,
         *,
-        windows: int = 8,
+        windows: int | None = None,
         levels: Sequence[float] = (80, 95),
         baselines: Sequence[str] = (),
         refit: bool = True,
@@ -193,6 +193,8 @@ class Forecaster:
 
         Args:
             df: the table; None takes what the model file keeps of the training data, where that is long enough.
+            windows: one horizon apart; 8 unless given, or as many as half of the history has room for where the
+                forecaster is a pretrained one.
             baselines: 'ets' and 'theta', beside seasonal naive (extra `baselines`).
         """
         from ensue.backtesting import backtest

@@ -39,7 +39,9 @@ def backtest(
     horizon: Annotated[
         int | None, typer.Option("--horizon", help="Steps of a window, without a model; two seasons unless given.")
     ] = None,
-    windows: Annotated[int, typer.Option("--windows", help="Rolling origins, one horizon apart.")] = 8,
+    windows: Annotated[
+        int | None, typer.Option("--windows", help="Rolling origins, one horizon apart; 8 unless given, if they fit.")
+    ] = None,
     levels: Levels = "80,95",
     baselines: Annotated[
         str | None, typer.Option("--baselines", metavar="ets,theta", help="Classical models to put beside.")

@@ -14,6 +14,7 @@ import typer
 from ensue import __version__
 from ensue.cli.options import Json
 from ensue.cli.results import plain, print_json, print_line
+from ensue.errors import ModelFileError
 
 STAMP = re.compile(r"^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(\.0+)?")
 MOST_LINES = 20
@@ -39,10 +40,10 @@ def info(
 
 
 def installation() -> dict[str, Any]:
-    """Versions, the executor and why it is this one, and the extras that are there.
+    """Versions, the executor and why it is this one, the bundled forecaster, and the extras that are there.
 
     >>> sorted(installation())
-    ['ensue', 'executor', 'extras', 'machine', 'python']
+    ['bundled', 'ensue', 'executor', 'extras', 'machine', 'python']
     """
     from ensue.runtime.engine import executor
 
@@ -51,8 +52,21 @@ def installation() -> dict[str, Any]:
         "python": platform.python_version(),
         "machine": f"{platform.system()} {platform.machine()}",
         "executor": executor(),
+        "bundled": _bundled(),
         "extras": {extra: _versions(packages) for extra, packages in _extras().items()},
     }
+
+
+def _bundled() -> dict[str, Any]:
+    """What the card of the bundled forecaster says, or why it cannot be used."""
+    from ensue.bundled import bundled, card
+
+    try:
+        bundled()
+        told = card()
+        return {name: told[name] for name in ("parameters", "steps", "seed", "command", "sha256") if name in told}
+    except ModelFileError as error:
+        return {"missing": str(error)}
 
 
 def _extras() -> dict[str, list[str]]:

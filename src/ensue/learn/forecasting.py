@@ -22,7 +22,14 @@ from ensue.baselines import seasonal_naive
 from ensue.config import TrainOptions
 from ensue.data.panel import Panel
 from ensue.errors import DataError, ModelFileError, UsageError
-from ensue.learn.fine_tuning import FINE_TUNING_RATE, fine_tuned, reads_every_table, widened
+from ensue.learn.fine_tuning import (
+    FINE_TUNING_RATE,
+    FINE_TUNING_STEPS,
+    fine_tuned,
+    reads_every_table,
+    settled,
+    widened,
+)
 from ensue.learn.loop import LoopOptions, train
 from ensue.learn.losses import pinball
 from ensue.learn.modules import NetworkModule, build, load_weights, weights_to_numpy
@@ -91,6 +98,8 @@ def fit(
     training = panel.cut(cut)
     windows = Windows(training, task, batch_for(task, recipe.batch_size))
     steps = recipe.steps or steps_for(int(training.history.sum()))
+    if tuning and recipe.steps is None:
+        steps = min(steps, FINE_TUNING_STEPS)
     validation = _validation(panel, cut, origins, task)
     results = []
     with threads(options.threads):
@@ -120,6 +129,9 @@ def fit(
     targets = np.where(validation.batch.weights > 0, validation.batch.targets, np.nan)
     rows = validation.hidden
     calibrated = calibrate(task, quantiles[rows], targets[rows].astype(np.float64), len(rows))
+    if tuning:
+        kept = all(report.best_step == 0 for _, report, _ in results)
+        calibrated = task if kept else settled(calibrated, task)
     return Fitted(calibrated, tuple(weights for weights, _, _ in results), tuple(report for _, report, _ in results))
 
 
