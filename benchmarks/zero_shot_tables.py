@@ -73,7 +73,7 @@ def _published(result: dict[str, Any]) -> str:
     lines = [
         "## Beside published zero-shot scores",
         "`python benchmarks/zero_shot.py --published`: the seven sets of the Chronos zero-shot benchmark whose windows are",
-        "here, MASE and WQL over seasonal naive's as published (of fred_md, which is another vintage here, MASE over our own",
+        "here, MASE and WQL over seasonal naive's as published (of fred_md, which is another vintage here, over our own",
         "seasonal naive's). The others' figures are Amazon's own (chronos-forecasting, scripts/evaluation). Our network has",
         "70 thousand parameters and has seen no measured series.",
         "",

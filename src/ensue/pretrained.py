@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from ensue.runtime.predictor import Predictor
     from ensue.tasks.forecaster_file import ForecasterParts
 
+NAME_THEM = "(name them with --past, --future or --static)"
+ALONE = "(the bundled forecaster reads the target alone; training on the table can use them)"
+
 
 @dataclass(frozen=True)
 class Pretrained:
@@ -60,12 +63,11 @@ class Pretrained:
         schema = find_roles(frame, options)
         panel = build_panel(frame, schema, duplicates=options.duplicates, for_training=False)
         predictor, panel, said = self.reading(panel, horizon)
+        columns = tuple(each.replace(NAME_THEM, ALONE) for each in schema.findings)
         ahead = predictor.task.horizon
         usual = f"{ahead} step{'s' * (ahead > 1)} ahead unless asked for others."
         asked = () if horizon or self.horizon else (usual,)
-        return predictor, replace(
-            panel, findings=(said[0], *found, *schema.findings, *panel.findings, *said[1:], *asked)
-        )
+        return predictor, replace(panel, findings=(said[0], *found, *columns, *panel.findings, *said[1:], *asked))
 
     def reading(self, panel: Panel, horizon: int | None = None) -> tuple[Predictor, Panel, tuple[str, ...]]:
         """A predictor for a panel by its schema, the panel as it reads it, and what to say of that."""

@@ -25,7 +25,7 @@ from ensue.cli.options import (
 )
 from ensue.cli.options import levels as parse_levels
 from ensue.cli.pictures import check_picture_path, draw_backtest
-from ensue.cli.results import check_table_path, print_json, print_line, print_scores
+from ensue.cli.results import check_not_input, check_table_path, print_json, print_line, print_scores
 from ensue.errors import UsageError
 
 if TYPE_CHECKING:
@@ -72,6 +72,8 @@ def backtest(
     percentages = parse_levels(levels)
     check_table_path(out)
     check_picture_path(plot)
+    check_not_input("--out", out, data)
+    check_not_input("--plot", plot, data)
 
     from ensue.data.tables import write_table
 

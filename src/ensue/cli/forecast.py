@@ -25,7 +25,7 @@ from ensue.cli.options import (
 )
 from ensue.cli.options import levels as parse_levels
 from ensue.cli.pictures import check_picture_path, draw_forecast
-from ensue.cli.results import check_table_path, print_json
+from ensue.cli.results import check_not_input, check_table_path, print_json
 
 
 def forecast(
@@ -47,7 +47,8 @@ def forecast(
     ] = None,
     plot: Plot = None,
     thorough: Annotated[
-        bool, typer.Option("--thorough", help="Ask twice, once upside down, and give the mean: a little better.")
+        bool,
+        typer.Option("--thorough", help="Ask twice, once with the values upside down, and give the mean; worth a try."),
     ] = False,
     target: Target = None,
     time: Time = None,
@@ -66,6 +67,8 @@ def forecast(
     percentages = parse_levels(levels)
     check_table_path(out)
     check_picture_path(plot)
+    check_not_input("--out", out, data)
+    check_not_input("--plot", plot, data)
 
     from ensue.data.tables import read_table, write_table
 

@@ -10,7 +10,7 @@ import typer
 from ensue.cli.console import Voice
 from ensue.cli.models import Columns, forecaster_of
 from ensue.cli.options import AnyModel, Data, Json, names
-from ensue.cli.results import print_json, print_line
+from ensue.cli.results import check_not_input, print_json, print_line
 from ensue.errors import UsageError
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ def inspect(
     voice: Voice = ctx.obj
     if out is not None and out.suffix.lower() not in (".html", ".htm"):
         raise UsageError(f"--output is '{out}', expected a file that ends in .html.")
+    check_not_input("--output", out, data)
     if out is not None and not out.parent.is_dir():
         raise UsageError(
             f"--output is '{out}', and its folder does not exist: create it first or choose another place."

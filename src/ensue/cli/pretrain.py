@@ -68,3 +68,8 @@ def pretrain(
         f"loss {report.validation:.4f} on held-out sequences, seasonal naive's {report.baseline:.4f}."
     )
     voice.say(f"Model, card and checkpoint are in {output}.")
+    if report.stopped == "interrupted":
+        voice.say(
+            "Interrupted: the same command with --resume goes on from the last checkpoint, written at each validation."
+        )
+        raise typer.Exit(130)

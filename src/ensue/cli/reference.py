@@ -35,7 +35,7 @@ This page is written by `python -m ensue.cli.reference`.
 CONFIG_HEAD = """# Configuration
 
 `ensue train forecast DATA -o MODEL --config FILE.toml` reads options from a TOML file with the tables `[data]` and
-`[train]`. Options on the command line come before those of the file. An unknown table or option, a value of another
+`[train]`, `ensue pretrain --config FILE.toml` from one with the table `[pretrain]`. Options on the command line come before those of the file. An unknown table or option, a value of another
 type and a number out of range are refused.
 
 ```toml
@@ -107,7 +107,11 @@ def _cell(text: str) -> str:
 def configuration_page() -> str:
     """The page `docs/configuration.md`: every option of a configuration file, and the presets."""
     parts = [CONFIG_HEAD]
-    for table, kind in (("data", config.DataOptions), ("train", config.TrainOptions)):
+    for table, kind in (
+        ("data", config.DataOptions),
+        ("train", config.TrainOptions),
+        ("pretrain", config.PretrainOptions),
+    ):
         parts.append(f"## `[{table}]`\n\n| option | default | |\n|---|---|---|")
         sentences = _field_sentences(kind)
         parts += [f"| `{each.name}` | {_toml(each.default)} | {sentences[each.name]} |" for each in fields(kind)]

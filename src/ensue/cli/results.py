@@ -52,6 +52,14 @@ def plain(value: Any) -> Any:
     return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 
+def check_not_input(option: str, path: str | Path | None, data: str) -> None:
+    """Refuse to write over the table that is read."""
+    if path is None or str(path) == "-" or data == "-":
+        return
+    if Path(path).exists() and Path(data).exists() and Path(path).samefile(data):
+        raise UsageError(f"{option} is '{path}', the table that is read: give another file, or it would be lost.")
+
+
 def check_table_path(path: Path | None) -> None:
     """Refuse an ending no table can be written under, before any work is done."""
     if path is not None and path.suffix.lower() not in TABLE_KINDS:

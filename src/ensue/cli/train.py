@@ -24,7 +24,7 @@ from ensue.cli.options import (
     names,
     season,
 )
-from ensue.cli.results import print_json, print_line
+from ensue.cli.results import check_not_input, print_json, print_line
 from ensue.config import PRESETS, DataOptions, TrainOptions, load_config
 from ensue.errors import StorageError, UsageError
 
@@ -141,6 +141,7 @@ def forecast(
         **_given(horizon=horizon, preset=preset, device=device, threads=threads, steps=steps, seed=seed),
     )
     _check_output(output)
+    check_not_input("-o", output, data)
     checkpoint = output.with_name(output.name + ".checkpoint")
     if resume and not _written(checkpoint):
         raise UsageError(f"There is no checkpoint {checkpoint} to go on from: train without --resume.")

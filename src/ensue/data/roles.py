@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ensue.config import DataOptions
 from ensue.data.calendar import check_country
 from ensue.data.frequency import parse_frequency
-from ensue.data.guesses import categories_of, guess_ids, guess_position, guess_target, guess_time
+from ensue.data.guesses import TARGET_NAMES, by_name, categories_of, guess_ids, guess_position, guess_target, guess_time
 from ensue.data.rhythm import find_frequency, seasons_of
 from ensue.data.rows import Rows, id_columns, require_column, show_time
 from ensue.data.schema import Covariate, Schema
@@ -131,6 +131,8 @@ def _find_columns(frame: pl.DataFrame, options: DataOptions) -> _Columns:
     free = [name for name in free if name != time and name not in ids]
     open_columns = set(free)
     numeric = [name for name in _numeric(frame) if name in open_columns]
+    if options.target is None:
+        _check_likeliest(frame, free, numeric)
     target = options.target or guess_target(free, numeric)
     if target is not None:
         return _Columns(time, ids, target, ())
@@ -141,6 +143,22 @@ def _find_columns(frame: pl.DataFrame, options: DataOptions) -> _Columns:
         shown = ", ".join(f"'{name}'" for name in numeric[:8])
         raise DataError(f"several columns hold numbers ({shown}), expected one to forecast: name it with target.")
     return _Columns(time, [], VALUE, tuple(numeric))
+
+
+def _check_likeliest(frame: pl.DataFrame, free: list[str], numeric: list[str]) -> None:
+    """Raise `DataError` where the column that is named most like a target holds words among its numbers.
+
+    Another column would be forecast in its place, and hardly anybody would notice.
+    """
+    import polars as pl
+
+    from ensue.data.tables import numeric_column
+
+    for name in by_name(free, TARGET_NAMES)[:1]:
+        if name not in numeric and frame[name].dtype == pl.String:
+            present = frame[name].drop_nulls()
+            if len(present) and 2 * present.cast(pl.Float64, strict=False).count() > len(present):
+                numeric_column(frame, name)  # says which cell
 
 
 def _numeric(frame: pl.DataFrame) -> list[str]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import ensue
-from ensue.data.calendar import local_times
+from ensue.data.calendar import calendar_names, local_times
 from ensue.data.panel import Panel
 from ensue.errors import DataError
 from ensue.inspection.ablation import one_step_loss
@@ -177,7 +177,7 @@ def _setting(predictor: Predictor, own: Panel, reading: SeriesReading, question:
         ("Series", f"{own.ids[0]}, {task.schema.frequency.name}"),
         ("Steps shown", f"{len(shown):,}, from {first} to {last}"),
         ("Network", f"{layers}; {task.network().parameter_count:,} parameters"),
-        ("Trained for", f"{task.horizon} steps ahead, shown {task.context_length} steps at a time"),
+        ("Forecasts", f"{task.horizon} steps ahead, shown {task.context_length} steps at a time"),
     ]
     if task.schema.seasons:
         seasons = " and ".join(in_own_time(season, task.schema.frequency) for season in task.schema.seasons)
@@ -188,6 +188,7 @@ def _setting(predictor: Predictor, own: Panel, reading: SeriesReading, question:
         target=task.schema.target,
         answer="the next forecast" if question.ahead == 1 else f"forecasts {question.ahead} steps ahead",
         frequency=task.schema.frequency,
+        calendar=bool(calendar_names(task.schema.frequency)) and not task.alone,
         seasons=task.schema.seasons,
         first_lag=1,
         known_ahead=tuple(each.name for each in task.schema.future),

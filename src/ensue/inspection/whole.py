@@ -50,6 +50,8 @@ class Setting:
     answer: str
     """What is measured: `the next forecast`, `the answer at the last step`."""
     frequency: Frequency
+    calendar: bool = False
+    """Whether the calendar is among the inputs."""
     seasons: tuple[int, ...] = ()
     first_lag: int = 0
     """Of the measured reach: 1 where the answer is about a step after the last one read."""

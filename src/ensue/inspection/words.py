@@ -100,7 +100,7 @@ def _memory_sentence(inspection: Inspection) -> list[str]:
         ]
     shown = ["the last value"]
     shown += ["the same phase of each season"] if inspection.setting.seasons else []
-    shown += ["the calendar"] if inspection.setting.frequency.has_stamps else []
+    shown += ["the calendar"] if inspection.setting.calendar else []
     shown += list(inspection.setting.known_ahead)
     return [
         f"Of the network alone: replacing all it was shown before the forecast step changes its answers by {share} of their "

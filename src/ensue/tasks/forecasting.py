@@ -334,6 +334,10 @@ def levels_between(levels: tuple[float, ...], coverage: tuple[float, ...]) -> tu
     wanted: list[float] = []
     widest = 100 * (levels[-1] - levels[0])
     for percent in coverage:
+        if 0 < percent < 1:
+            raise UsageError(
+                f"level {percent:g} was asked for, expected percents: give {100 * percent:g}, for example."
+            )
         if not 0 < percent <= widest + 1e-9:
             raise UsageError(
                 f"level {percent:g} was asked for, expected bands between 0 and {widest:g} percent: "
