@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ensue.config import QUANTILES
 from ensue.data.frequency import Frequency
 from ensue.data.schema import Covariate, Schema
 from ensue.errors import UsageError
-from ensue.tasks.forecasting import ForecastingTask, Sizes
+from ensue.tasks.forecasting import ForecastingTask, Sizes, levels_between
 from ensue.tasks.zero_shot import CALLED, MOST_AHEAD, in_slots, put_before, usual_horizon
 
 TASK = ForecastingTask(Schema(None, None, "y"), 96, 64, Sizes(8, 1), widths=(1.1,) * 13, slots=2, alone=True)
@@ -77,3 +78,9 @@ def test_people_ask_for_two_seasons_or_for_one_that_is_long(seasons: tuple[int, 
 def test_a_usual_horizon_is_within_a_third_of_the_history(seasons: list[int], rows: int) -> None:
     horizon = usual_horizon(replace(DAILY, seasons=tuple(sorted(seasons))), rows)
     assert 1 <= horizon <= min(MOST_AHEAD, max(1, rows / 3))
+
+
+def test_a_share_is_no_percent() -> None:
+    with pytest.raises(UsageError) as raised:
+        levels_between(QUANTILES, (0.8,))
+    assert str(raised.value) == "level 0.8 was asked for, expected percents: give 80, for example."
