@@ -35,8 +35,8 @@ This page is written by `python -m ensue.cli.reference`.
 CONFIG_HEAD = """# Configuration
 
 `ensue train forecast DATA -o MODEL --config FILE.toml` reads options from a TOML file with the tables `[data]` and
-`[train]`, `ensue pretrain --config FILE.toml` from one with the table `[pretrain]`. Options on the command line come before those of the file. An unknown table or option, a value of another
-type and a number out of range are refused.
+`[train]`, `ensue pretrain --config FILE.toml` from one with the table `[pretrain]`. Options on the command line come
+before those of the file. An unknown table or option, a value of another type and a number out of range are refused.
 
 ```toml
 [data]
