@@ -147,8 +147,8 @@ def test_covariates_known_ahead_are_refused(model: Forecaster) -> None:
     with pytest.raises(UsageError) as raised:
         model.predict(daily(), future=daily())
     assert str(raised.value) == (
-        "future is given, covariates known ahead, which the bundled forecaster cannot use: fit(df) with future=[names] "
-        "first."
+        "Future values of covariates are given, which the bundled forecaster cannot use: train on the table, with "
+        "Forecaster.pretrained(future=[names]).fit(df) or ensue train forecast --from bundled --future NAMES."
     )
 
 
@@ -426,3 +426,36 @@ def test_a_backtest_takes_as_many_windows_as_half_of_a_short_history_has_room_fo
     assert model.backtest(table.head(40)).forecasts.height == 13
     assert model.backtest(daily(400)).forecasts.height == 2 * 8 * 14
     assert not [each for each in model.backtest(table, windows=2).findings if "has room for" in each]
+
+
+def test_a_series_that_was_silent_for_years_is_named() -> None:
+    y = np.full(3000, np.nan)
+    y[:50] = np.random.default_rng(0).normal(10, 1, 50)
+    y[-1] = 11.0
+    forecaster = Forecaster.pretrained(season=[24])
+    forecaster.predict(y, horizon=3)
+    assert any("fewer than 3 known values" in said for said in forecaster.prediction_findings_)
+
+
+def test_a_year_that_did_not_fit_before_the_windows_is_not_told_in_a_backtest() -> None:
+    days = np.datetime64("2022-01-01") + np.arange(740)
+    table = pl.DataFrame({"ds": days, "y": np.random.default_rng(1).normal(size=740).cumsum()})
+    forecaster = Forecaster.pretrained(horizon=14)
+    scored = forecaster.backtest(table, windows=8)
+    first = scored.forecasts.filter(pl.col("cutoff") == pl.col("cutoff").min())
+    then = forecaster.predict(table.head(740 - 8 * 14))
+    np.testing.assert_allclose(first["ensue"].to_numpy(), then["ensue"].to_numpy())
+
+
+def test_another_horizon_can_be_set() -> None:
+    forecaster = Forecaster.pretrained(horizon=5).set_params(horizon=7)
+    assert forecaster.predict(np.sin(np.arange(60.0))).height == 7
+
+
+@pytest.mark.parametrize("size", ["hidden_size", "layers", "context_length"])
+def test_sizes_are_those_of_the_pretrained_network(size: str) -> None:
+    with pytest.raises(UsageError) as raised:
+        Forecaster.pretrained(horizon=5, **{size: 8}).fit(np.sin(np.arange(200.0)))
+    assert str(raised.value) == (
+        f"{size} is given, and the pretrained network has its own: leave it out, or train from nothing with Forecaster(...)."
+    )

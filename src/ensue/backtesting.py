@@ -11,9 +11,9 @@ import numpy as np
 from ensue import baselines
 from ensue.config import QUANTILES
 from ensue.data.panel import Panel
-from ensue.data.roles import never_negative
+from ensue.data.roles import none_negative
 from ensue.data.rows import show_time
-from ensue.data.seasons import find_seasons
+from ensue.data.seasons import confirm_seasons, find_seasons
 from ensue.errors import DataError, UsageError
 from ensue.evaluation import Backtest, cutoffs, forecast_table, histories, score_forecasts, training_scales
 from ensue.reports import Progress
@@ -114,12 +114,13 @@ def _pretrained(forecaster: Forecaster, df: Any, windows: int | None) -> _Scene:
 def _before(panel: Panel, rows: int, look_for_seasons: bool) -> Panel:
     """The panel as it was, and what could be said of its target then: its sign, and seasons found in the numbers."""
     past = panel.cut(rows)
-    known = past.y[np.isfinite(past.y)]
-    schema = replace(past.schema, nonnegative=never_negative(known))
+    schema = replace(past.schema, nonnegative=none_negative(past.y, past.offsets))
     if look_for_seasons and not schema.frequency.has_stamps:
         ends = past.offsets[:-1] + past.history
         series = [past.y[first:end] for first, end in zip(past.offsets, ends, strict=False)]
         schema = replace(schema, seasons=find_seasons(series))
+    elif look_for_seasons:
+        schema = replace(schema, seasons=confirm_seasons(past.history, schema.seasons))
     return replace(past, schema=schema)
 
 

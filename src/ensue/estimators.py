@@ -112,6 +112,8 @@ class Forecaster:
     def set_params(self, **changed: Any) -> Forecaster:
         """Change arguments; a fitted model stays as it was fitted."""
         self._set(self.get_params() | changed)
+        if self._pretrained is not None and "horizon" in changed:
+            self._pretrained = replace(self._pretrained, horizon=changed["horizon"])
         return self
 
     def fit(
@@ -423,8 +425,8 @@ class Forecaster:
             return self._fitted(), self._panel_to_predict(df, future)
         if future is not None:
             raise UsageError(
-                "future is given, covariates known ahead, which the bundled forecaster cannot use: fit(df) with "
-                "future=[names] first."
+                "Future values of covariates are given, which the bundled forecaster cannot use: train on the table, with "
+                "Forecaster.pretrained(future=[names]).fit(df) or ensue train forecast --from bundled --future NAMES."
             )
         return self._pretrained.before(df, self._data, horizon)
 

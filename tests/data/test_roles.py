@@ -199,3 +199,11 @@ def test_json_round_trip() -> None:
     frame = daily(y=1.5, sky=["sun", "rain", "sun"] * 10)
     schema = find_roles(frame, DataOptions(past=("sky",)))
     assert Schema.from_json(json.loads(json.dumps(schema.to_json()))) == replace(schema, findings=())
+
+
+def test_series_of_another_size_do_not_make_a_floor_at_zero() -> None:
+    degrees = pl.DataFrame({"id": ["a"] * 40, "ds": range(40), "y": np.linspace(3.0, 0.25, 40)})
+    pressure = pl.DataFrame({"id": ["b"] * 40, "ds": range(40), "y": 1000.5 + np.arange(40.0)})
+    assert not find_roles(pl.concat([degrees, pressure])).nonnegative
+    rain = pl.DataFrame({"id": ["c"] * 40, "ds": range(40), "y": [0.0, 2.5] * 20})
+    assert find_roles(pl.concat([rain, pressure])).nonnegative

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Covariate", "Schema", "find_roles", "melt"]
 
+SERIES_ASKED = 200
+"""Series that are looked at one by one."""
 ID, VALUE = "unique_id", "y"
 """The columns to which a wide table is brought."""
 
@@ -197,7 +199,7 @@ def _describe(frame: pl.DataFrame, schema: Schema, options: DataOptions) -> tupl
         frequency=frequency,
         seasons=seasons,
         time_zone=clock.time_zone if clock else None,
-        nonnegative=never_negative(known),
+        nonnegative=none_negative(values, rows.offsets),
         integer=bool(len(known) and (known == np.floor(known)).all()),
     )
     said = [_time_finding(schema, rows), *([clock.finding] if clock and clock.finding else [])]
@@ -215,6 +217,22 @@ def never_negative(known: NDArray[np.float64]) -> bool:
         return False
     counted = (known == np.floor(known)).all()
     return bool(known.min() == 0 or counted or known.max() > 10 * np.median(known))
+
+
+def none_negative(values: NDArray[np.float64], offsets: NDArray[np.int64]) -> bool:
+    """Whether the series of a panel, end to end in `values`, all have their floor at zero.
+
+    That some rise to many times the usual size of all says nothing where they are of different size.
+    """
+    known = values[np.isfinite(values)]
+    if not never_negative(known) or known.min() == 0 or (known == np.floor(known)).all():
+        return never_negative(known)
+    for series in np.unique(np.linspace(0, len(offsets) - 2, SERIES_ASKED).astype(int)):
+        own = values[offsets[series] : offsets[series + 1]]
+        own = own[np.isfinite(own)]
+        if len(own) and own.max() > own.min() and not never_negative(own):
+            return False
+    return True
 
 
 def _time_finding(schema: Schema, rows: Rows) -> str:

@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ensue.config import TrainOptions
 from ensue.data.panel import Panel
+from ensue.errors import UsageError
 from ensue.network import EmbedColumns
 from ensue.tasks.forecasting import ForecastingTask
 from ensue.tasks.zero_shot import in_slots
@@ -29,6 +31,16 @@ SHORTEST_CONTEXT = 16
 def reads_every_table(task: ForecastingTask) -> bool:
     """Whether a network was made for no table in particular, as the bundled forecaster."""
     return task.slots is not None and task.alone
+
+
+def check_sizes_left_alone(options: TrainOptions) -> None:
+    """Raise `UsageError` where a size is asked for that the network, which is there already, does not have."""
+    for name in ("hidden_size", "layers", "context_length"):
+        if getattr(options, name) is not None:
+            raise UsageError(
+                f"{name} is given, and the pretrained network has its own: leave it out, or train from nothing with "
+                "Forecaster(...)."
+            )
 
 
 def fine_tuned(task: ForecastingTask, before: ForecastingTask, panel: Panel) -> ForecastingTask:

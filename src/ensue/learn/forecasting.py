@@ -25,6 +25,7 @@ from ensue.errors import DataError, ModelFileError, UsageError
 from ensue.learn.fine_tuning import (
     FINE_TUNING_RATE,
     FINE_TUNING_STEPS,
+    check_sizes_left_alone,
     fine_tuned,
     reads_every_table,
     settled,
@@ -90,9 +91,12 @@ def fit(
     recipe = options.recipe
     task = design(panel, options.horizon, Sizes(recipe.hidden_size, recipe.layers), recipe.context_length)
     tuning = start_from is not None and reads_every_table(start_from[0])
+    begun = None if start_from is None else start_from[0]
     if start_from is not None:
         task = fine_tuned(task, start_from[0], panel) if tuning else _continued(task, start_from[0])
         start_from = task, tuple(widened(weights, start_from[0], task) for weights in start_from[1])
+    if tuning:
+        check_sizes_left_alone(options)
     rate = FINE_TUNING_RATE if tuning and options.learning_rate is None else recipe.learning_rate
     cut, origins = set_aside(panel, task.horizon)
     training = panel.cut(cut)
@@ -131,7 +135,9 @@ def fit(
     calibrated = calibrate(task, quantiles[rows], targets[rows].astype(np.float64), len(rows))
     if tuning:
         kept = all(report.best_step == 0 for _, report, _ in results)
-        calibrated = task if kept else settled(calibrated, task)
+        # What it was includes how far back it looked.
+        as_it_was = replace(task, context_length=begun.context_length) if begun is not None else task
+        calibrated = as_it_was if kept else settled(calibrated, task)
     return Fitted(calibrated, tuple(weights for weights, _, _ in results), tuple(report for _, report, _ in results))
 
 

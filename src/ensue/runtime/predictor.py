@@ -293,7 +293,10 @@ def warnings_of(task: ForecastingTask, panel: Panel, horizon: int) -> tuple[str,
             "There are values below zero, and the model was trained on a target that never was: it forecasts none. "
             "Train on a table that holds some."
         )
-    known = np.add.reduceat(np.isfinite(panel.y), panel.offsets[:-1], dtype=np.int64)
+    # Only what a forecast reads counts: a series silent for years has no spread that anybody would see.
+    ends = panel.offsets[:-1] + panel.history
+    seen = np.concatenate([[0], np.cumsum(np.isfinite(panel.y))])
+    known = seen[ends] - seen[np.maximum(ends - task.memory, panel.offsets[:-1])]
     few = [name for name, count in zip(panel.ids, known, strict=True) if count < FEW]
     if few:
         more = f" and {len(few) - 5} more" if len(few) > 5 else ""

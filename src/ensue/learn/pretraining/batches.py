@@ -1,6 +1,6 @@
 """Batches of made sequences as the network sees them: read by the same front end as real ones.
 
-A batch has one rhythm, one length and one horizon. Its end is hidden, and in half of its rows some runs before: a gap is
+A batch has one rhythm, one length and one horizon. Its end is hidden, and in two rows of three some runs before: a gap is
 read as the future is, with closed eyes. What is drawn depends on the seed and the step alone.
 
 Letters: `rows` sequences side by side, `steps` the network reads.
@@ -46,7 +46,6 @@ class Batches:
     task: ForecastingTask
     size: int
     seed: int
-    device: str = "cpu"
 
     def draw(self, step: int) -> Batch:
         """The batch of a training step; weights are 0 where nothing is to be learned."""
@@ -60,7 +59,7 @@ class Batches:
         history = min(shape.length, task.memory)
         steps = min(history, task.context_length) + shape.horizon
         rows = int(np.clip(self.size // steps, FEWEST, MOST))
-        dice = Dice((self.seed, step), self.device)
+        dice = Dice((self.seed, step))
         with torch.no_grad():
             made = draw(dice, shape.rhythm, rows, history + shape.horizon)
             known = outages(dice, rows, history + shape.horizon)

@@ -35,11 +35,6 @@ class Rhythm:
         first = self.seasons[0] if self.seasons else 0
         return first if first in DAYS else None
 
-    @property
-    def week(self) -> int | None:
-        """Steps of a week."""
-        return 7 if self.seasons and self.seasons[0] == 7 else (7 * self.day if self.day else None)
-
 
 DAYS = (24, 48, 96, 144, 288)
 """Steps of a day at common spacings."""

@@ -33,12 +33,12 @@ from ensue.tasks.forecasting import ForecastingTask, Sizes
 SLOTS = 2
 """Seasons the network is told of: a day and its week, a week and its year."""
 FARTHEST = 96
-"""Steps ahead that sequences asked for at most, but for the finest spacings."""
+"""Steps ahead beyond which its bands are a guess at any spacing; at most spacings it was asked for fewer."""
 MODEL, CARD, CHECKPOINT = "forecaster.ensue", "card.json", "checkpoint.safetensors"
 
 
 @dataclass(frozen=True)
-class Pretrained:
+class Run:
     """What a run came to."""
 
     folder: Path
@@ -60,7 +60,7 @@ def pretrain(
     resume: bool = False,
     command: str = "",
     progress: Callable[[Progress], None] | None = None,
-) -> Pretrained:
+) -> Run:
     """Train on made sequences and write model and card.
 
     Args:
@@ -105,7 +105,7 @@ def pretrain(
     )
     save_model(folder / MODEL, arrays, description)
     _write_card(folder, options, report, task, command)
-    return Pretrained(folder, report, task.network().parameter_count)
+    return Run(folder, report, task.network().parameter_count)
 
 
 def _nothing(task: ForecastingTask) -> Panel:
