@@ -591,7 +591,15 @@ def test_an_answer_before_the_next_value_comes(models: Path, tmp_path: Path) -> 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_an_interrupt_saves_first(models: Path, tmp_path: Path, number: signal.Signals, code: int) -> None:
-    program = piped(models, "plain", "--state", str(tmp_path / "s"))
+    # Under nohup the tests ignore SIGHUP, and so would a program they start.
+    ignored = signal.getsignal(number) == signal.SIG_IGN
+    if ignored:
+        signal.signal(number, signal.SIG_DFL)
+    try:
+        program = piped(models, "plain", "--state", str(tmp_path / "s"))
+    finally:
+        if ignored:
+            signal.signal(number, signal.SIG_IGN)
     assert program.stdin is not None
     assert program.stdout is not None
     program.stdin.write(numbers(0, 40))
