@@ -65,14 +65,16 @@ def forecaster(folder: Path | None) -> ensue.Forecaster:
     return ensue.Forecaster.pretrained(folder=folder, target="y", time="ds", id="unique_id", duplicates="first")
 
 
-def forecasts_of(model: Any, data: DuelSet) -> tuple[dict[tuple[int, str], dict[str, np.ndarray]], list[float]]:
+def forecasts_of(
+    model: Any, data: DuelSet, thorough: bool = False
+) -> tuple[dict[tuple[int, str], dict[str, np.ndarray]], list[float]]:
     """Every window of a set, and the processor seconds of each."""
     forecasts: dict[tuple[int, str], dict[str, np.ndarray]] = {}
     spent = []
     for window in range(data.windows):
         history = data.history_frame(window).select("unique_id", "ds", "y")
         began = time.process_time()
-        frame = model.predict(history, horizon=data.horizon, levels=BANDS)
+        frame = model.predict(history, horizon=data.horizon, levels=BANDS, thorough=thorough)
         spent.append(time.process_time() - began)
         for (series,), part in frame.group_by(["unique_id"], maintain_order=True):
             bands = {
@@ -82,9 +84,9 @@ def forecasts_of(model: Any, data: DuelSet) -> tuple[dict[tuple[int, str], dict[
     return forecasts, spent
 
 
-def run(model: Any, data: DuelSet) -> dict[str, Any]:
+def run(model: Any, data: DuelSet, thorough: bool = False) -> dict[str, Any]:
     """Forecast every window and score."""
-    forecasts, spent = forecasts_of(model, data)
+    forecasts, spent = forecasts_of(model, data, thorough)
     result = duel_data.score(data, forecasts)
     seasons = next((each for each in model.prediction_findings_ if "season" in each), "")
     return {
@@ -190,6 +192,7 @@ def main() -> None:
     parser.add_argument("--published", action="store_true", help="the sets whose zero-shot scores are published")
     parser.add_argument("--choosing", action="store_true", help="the real series to choose models on")
     parser.add_argument("--validation", action="store_true", help="score on a cut of the training part instead")
+    parser.add_argument("--thorough", action="store_true", help="the mean with the values upside down")
     parser.add_argument("--model", type=Path, help="a folder of `ensue pretrain` instead of the bundled model")
     parser.add_argument("--out", type=Path, default=HERE / "results", help="folder for the results")
     given = parser.parse_args()
@@ -206,9 +209,9 @@ def main() -> None:
     results = []
     for name in names:
         data = to_choose_on(name) if given.choosing else duel_data.load_set(name)
-        result = run(model, data.validation_cut() if given.validation else data)
+        result = run(model, data.validation_cut() if given.validation else data, given.thorough)
         results.append(result)
-        if not (given.choosing or given.validation):
+        if not (given.choosing or given.validation or given.thorough):
             _write(given.out / f"zero_shot-{name}.json", result | {"machine": where})
         print(
             f"{name:22s} MASE {result['MASE']:.4f}  relative {result['relative']:.4f}  80% {result['coverage-80']:.1f}"

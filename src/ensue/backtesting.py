@@ -22,6 +22,7 @@ from ensue.tasks.forecasting import levels_between
 
 if TYPE_CHECKING:
     from ensue.estimators import Forecaster
+    from ensue.pretrained import Pretrained
     from ensue.runtime.predictor import Predictor
 
 
@@ -51,12 +52,12 @@ def backtest(
     if windows is not None and windows < 1:
         raise UsageError(f"windows is {windows}, expected 1 or more: give --windows 8, for example.")
     baselines.check_names(rivals)
-    learns = forecaster._is_fitted or forecaster._pretrained is None
-    wanted = levels_between(QUANTILES if refit and learns else forecaster.levels, levels)
-    if learns:
+    untrained = forecaster._untrained
+    wanted = levels_between(QUANTILES if refit and untrained is None else forecaster.levels, levels)
+    if untrained is None:
         scene = _trained(forecaster, df, windows or WINDOWS, refit, progress)
     else:
-        scene = _pretrained(forecaster, df, windows)
+        scene = _as_it_comes(forecaster, untrained, df, windows)
     predictor, panel, windows, findings = scene
     horizon = predictor.task.horizon
     task = predictor.task
@@ -92,7 +93,7 @@ def _trained(
     return _Scene(forecaster._fitted(), panel, windows, (*findings, *left_out))
 
 
-def _pretrained(forecaster: Forecaster, df: Any, windows: int | None) -> _Scene:
+def _as_it_comes(forecaster: Forecaster, untrained: Pretrained, df: Any, windows: int | None) -> _Scene:
     """One that has learned from no table, so that there is nothing to train anew and nothing it has seen."""
     predictor, panel = forecaster._ready(df)
     findings, horizon = panel.findings, predictor.task.horizon
@@ -106,8 +107,7 @@ def _pretrained(forecaster: Forecaster, df: Any, windows: int | None) -> _Scene:
             )
     panel, left_out = _long_enough(panel, horizon, windows, refit=False)
     known = _before(panel, windows * horizon, forecaster._data.season is None)
-    assert forecaster._pretrained is not None
-    predictor, known, _ = forecaster._pretrained.reading(known, horizon)
+    predictor, known, _ = untrained.reading(known, horizon)
     return _Scene(predictor, replace(panel, schema=known.schema), windows, (*findings, *left_out))
 
 

@@ -406,35 +406,38 @@ class Forecaster:
 
     def _kept(self) -> tuple[str, ...]:
         """What became of the bundled forecaster's weights in training."""
-        report = self.report_
-        if self._pretrained is None or not report.curve or report.curve[0][0] != 0:
+        curve = self.report_.curve
+        if self._pretrained is None or not curve or curve[0][0] != 0:
             return ()
-        before = report.curve[0][2]
-        scores = f"on the windows set aside {report.validation:.3f} (MASE), before training {before:.3f}"
-        if report.best_step == 0:
-            return (f"training did not better the bundled forecaster, which is kept as it was: {scores}.",)
-        return (f"fine-tuned from the bundled forecaster, best after {report.best_step} steps: {scores}.",)
+        from ensue.pretrained import what_became
+
+        return (what_became(self.report_),)
 
     @property
     def _is_fitted(self) -> bool:
         return hasattr(self, "_predictor")
 
+    @property
+    def _untrained(self) -> Pretrained | None:
+        """The pretrained forecaster that answers for every table, as long as none was learned from."""
+        return None if self._is_fitted else self._pretrained
+
     def _ready(self, df: Any, future: Any = None, horizon: int | None = None) -> tuple[Predictor, Panel]:
         """What predicts, and the table as it reads it."""
-        if self._is_fitted or self._pretrained is None:
+        untrained = self._untrained
+        if untrained is None:
             return self._fitted(), self._panel_to_predict(df, future)
         if future is not None:
             raise UsageError(
                 "Future values of covariates are given, which the bundled forecaster cannot use: train on the table, with "
                 "Forecaster.pretrained(future=[names]).fit(df) or ensue train forecast --from bundled --future NAMES."
             )
-        return self._pretrained.before(df, self._data, horizon)
+        return untrained.before(df, self._data, horizon)
 
     def _trained_for(self, predictor: Predictor) -> ForecastingTask:
         """The task with the horizon that training asked for."""
-        if self._is_fitted or self._pretrained is None:
-            return predictor.task
-        return replace(predictor.task, horizon=self._pretrained.parts.task.horizon)
+        untrained = self._untrained
+        return predictor.task if untrained is None else replace(predictor.task, horizon=untrained.parts.task.horizon)
 
     def _panel_to_predict(self, df: Any, future: Any) -> Panel:
         """The panel of a table read as in training; None gives the remembered rows."""
@@ -482,7 +485,7 @@ class Forecaster:
         return other
 
     def _fitted(self) -> Predictor:
-        if not self._is_fitted and self._pretrained is not None:
+        if self._untrained is not None:
             raise NotFittedError(
                 "The bundled forecaster is part of the package and knows no table yet: call fit(df) first."
             )

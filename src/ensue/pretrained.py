@@ -16,11 +16,11 @@ from ensue.given import frame_of
 
 if TYPE_CHECKING:
     from ensue.data.panel import Panel
+    from ensue.reports import TrainingReport
     from ensue.runtime.engine import Executor
     from ensue.runtime.predictor import Predictor
     from ensue.tasks.forecaster_file import ForecasterParts
 
-NAME_THEM = "(name them with --past, --future or --static)"
 ALONE = "(the bundled forecaster reads the target alone; training on the table can use them)"
 
 
@@ -52,7 +52,7 @@ class Pretrained:
 
         Raises `DataError` for a table that cannot be used, `UsageError` for options that need training.
         """
-        from ensue.data.roles import find_roles
+        from ensue.data.roles import NAME_THEM, find_roles
         from ensue.data.series import build_panel
 
         if df is None:
@@ -91,6 +91,15 @@ class Pretrained:
             "parameters": task.network().parameter_count * len(self.parts.weights),
             "training": self.parts.report.to_json(),
         }
+
+
+def what_became(report: TrainingReport) -> str:
+    """What training made of the bundled forecaster's weights, whose score is the first of the curve."""
+    before = report.curve[0][2]
+    scores = f"on the windows set aside {report.validation:.3f} (MASE), before training {before:.3f}"
+    if report.best_step == 0:
+        return f"training did not better the bundled forecaster, which is kept as it was: {scores}."
+    return f"fine-tuned from the bundled forecaster, best after {report.best_step} steps: {scores}."
 
 
 def pretrained(horizon: int | None, folder: Path | None = None) -> Pretrained:

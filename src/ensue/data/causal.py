@@ -280,7 +280,7 @@ def _rows_of(state: _State, index: NDArray[np.int64]) -> _State:
             return tuple(taken(each) for each in value)
         return _rows_of(value, index) if is_dataclass(value) else value
 
-    return replace(state, **{each.name: taken(getattr(state, each.name)) for each in fields(state)})  # type: ignore
+    return replace(state, **{each.name: taken(getattr(state, each.name)) for each in fields(state)})  # type: ignore[type-var, arg-type]
 
 
 def _before(block: Floats, first: Floats) -> Floats:

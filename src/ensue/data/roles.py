@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Covariate", "Schema", "find_roles", "melt"]
 
+NAME_THEM = "(name them with --past, --future or --static)"
+"""What can be done about columns that are not used; one who cannot use any says something else in its place."""
 SERIES_ASKED = 200
 """Series that are looked at one by one."""
 ID, VALUE = "unique_id", "y"
@@ -270,4 +272,4 @@ def _wide_finding(values: tuple[str, ...]) -> str:
 def _unused_finding(unused: list[str]) -> list[str]:
     if not unused:
         return []
-    return [f"columns not used: {', '.join(unused)} (name them with --past, --future or --static)."]
+    return [f"columns not used: {', '.join(unused)} {NAME_THEM}."]
