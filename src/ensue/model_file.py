@@ -10,6 +10,7 @@ import difflib
 import hashlib
 import json
 import os
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -20,6 +21,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from ensue.errors import ModelFileError
+from ensue.layers.base import short
 from ensue.network import Network
 from ensue.storage import write_atomically
 
@@ -37,6 +39,9 @@ LARGEST_HEADER = 100_000_000
 
 DATA = "data."
 """Arrays whose names begin so are the task's own, such as its latest rows; all others are the network's weights."""
+
+MOST_NETWORKS = 100
+NETWORK_NAME = re.compile(r"(?!members$|data$)[a-z][a-z_]{0,49}")
 
 WEIGHT_TYPES = {"F16": np.float16, "F32": np.float32, "F64": np.float64}
 DATA_TYPES = {"I64": np.int64, "F64": np.float64}
@@ -60,7 +65,9 @@ def save_model(path: str | os.PathLike[str], weights: Mapping[str, NDArray[Any]]
         weights: The arrays of the network, by name; float16, float32 or float64, all finite. Beside them may stand
             arrays of the task's own, named "data.something": int64 or float64, NaN where a value is missing.
         description: Plain JSON: tables, lists, texts, finite numbers. Its entry "network" is `Network.to_json()`, and
-            an entry "members": n says that there are n sets of weights, named "members.0.layers..." and so on.
+            an entry "members": n says that there are n sets of weights, named "members.0.layers..." and so on. Where a
+            model has several networks, "networks" holds each under its name instead, and weights are named
+            "name.layers...".
 
     Raises:
         ModelFileError: Weights and network do not fit together, or the description is not plain JSON.
@@ -214,14 +221,11 @@ def _check_model(arrays: Mapping[str, NDArray[Any]], description: Description, s
         if name.startswith(DATA) and array.dtype.type not in DATA_TYPES.values():
             raise ModelFileError(f"{subject} has an array '{name}' of type {array.dtype}, expected int64 or float64.")
     weights = {name: array for name, array in arrays.items() if not name.startswith(DATA)}
-    network = Network.from_json(description.get("network"))
     members = description.get("members")
-    if members is None:
-        network.check_weights({name: weight.shape for name, weight in weights.items()})
-    elif not isinstance(members, int) or isinstance(members, bool) or not 1 <= members <= 1000:
-        raise ModelFileError(f"{subject} names {members!r} members, expected a whole number from 1 to 1000.")
+    if "networks" in description and "network" not in description and members is None:
+        _check_networks(weights, description["networks"])
     else:
-        _check_members(weights, network, members)
+        _check_one(weights, Network.from_json(description.get("network")), members, subject)
     for name, weight in weights.items():
         if weight.dtype.type not in WEIGHT_TYPES.values():
             raise ModelFileError(f"{subject} has a parameter '{name}' of type {weight.dtype}, expected a float.")
@@ -229,18 +233,40 @@ def _check_model(arrays: Mapping[str, NDArray[Any]], description: Description, s
             raise ModelFileError(f"{subject} has a parameter '{name}' with values that are not finite: train it again.")
 
 
-def _check_members(weights: Mapping[str, NDArray[Any]], network: Network, members: int) -> None:
-    shapes: dict[str, dict[str, tuple[int, ...]]] = {f"members.{each}.": {} for each in range(members)}
+def _check_one(weights: Mapping[str, NDArray[Any]], network: Network, members: object, subject: str) -> None:
+    """One network, with its weights or those of each member."""
+    if members is None:
+        network.check_weights({name: weight.shape for name, weight in weights.items()})
+    elif not isinstance(members, int) or isinstance(members, bool) or not 1 <= members <= 1000:
+        raise ModelFileError(f"{subject} names {members!r} members, expected a whole number from 1 to 1000.")
+    else:
+        _check_parts(weights, {f"members.{each}": network for each in range(members)}, f"{members} members")
+
+
+def _check_networks(weights: Mapping[str, NDArray[Any]], described: object) -> None:
+    """Several networks, each under its own name."""
+    if not isinstance(described, dict) or not described or len(described) > MOST_NETWORKS:
+        raise ModelFileError(f"The description's networks are no table of 1 to {MOST_NETWORKS} of them.")
+    for name in described:
+        if not NETWORK_NAME.fullmatch(name):
+            raise ModelFileError(f"A network is called {short(name)}, expected lower-case letters and _.")
+    _check_parts(weights, {name: Network.from_json(each) for name, each in described.items()}, "networks")
+
+
+def _check_parts(weights: Mapping[str, NDArray[Any]], networks: Mapping[str, Network], called: str) -> None:
+    """Each network has exactly the weights whose names begin with its own."""
+    dots = next(iter(networks)).count(".") + 1
+    shapes: dict[str, dict[str, tuple[int, ...]]] = {part: {} for part in networks}
     for name, weight in weights.items():
-        prefix = ".".join(name.split(".", 2)[:2]) + "."
-        if prefix not in shapes:
-            raise ModelFileError(f"The weights hold a parameter '{name}' that none of the {members} members has.")
-        shapes[prefix][name.removeprefix(prefix)] = weight.shape
-    for prefix, own in shapes.items():
+        part = ".".join(name.split(".", dots)[:dots])
+        if part not in shapes or part == name:
+            raise ModelFileError(f"The weights hold a parameter '{name}' that none of the {called} has.")
+        shapes[part][name[len(part) + 1 :]] = weight.shape
+    for part, own in shapes.items():
         try:
-            network.check_weights(own)
+            networks[part].check_weights(own)
         except ModelFileError as error:
-            raise ModelFileError(f"In {prefix.rstrip('.')}: {error}") from error
+            raise ModelFileError(f"In {part}: {error}") from error
 
 
 def _nearest_file(path: Path) -> str:

@@ -9,6 +9,19 @@ from typing import Any
 
 
 @dataclass(frozen=True)
+class Measure:
+    """What a validation score is, and what it is compared with."""
+
+    name: str
+    """Such as "nats per token"; lower is better."""
+    baseline: str | None
+    """What the baseline is called; None where there is none."""
+
+
+MASE = Measure("MASE", "seasonal naive")
+
+
+@dataclass(frozen=True)
 class Progress:
     """Where training stands, for whoever shows it."""
 
@@ -20,6 +33,7 @@ class Progress:
     baseline: float | None
     """The baseline's score on the same windows."""
     seconds_left: float
+    measure: Measure = MASE
 
 
 @dataclass(frozen=True)
@@ -31,12 +45,13 @@ class TrainingReport:
     stopped: str
     """'all steps done', 'no better validation score for ... steps' or 'interrupted'."""
     validation: float
-    """The best score on the windows set aside: MASE, for a forecaster."""
+    """The best score on what was set aside; `measure` says what it is."""
     baseline: float
-    """Seasonal naive's score on the same windows."""
+    """The baseline's score on the same; NaN where there is none."""
     best_step: int
     curve: tuple[tuple[int, float, float], ...] = ()
     """(step, training loss, validation score) at each validation; the loss is NaN where no step was done before it."""
+    measure: Measure = MASE
 
     def to_json(self) -> dict[str, Any]:
         """As plain values; JSON knows no number that is none, so these become None.
@@ -58,6 +73,7 @@ class TrainingReport:
             baseline=_number(plain["baseline"]),
             best_step=int(plain["best_step"]),
             curve=tuple((int(step), _number(loss), _number(score)) for step, loss, score in plain["curve"]),
+            measure=Measure(**plain["measure"]) if "measure" in plain else MASE,
         )
 
     @classmethod
@@ -74,6 +90,7 @@ class TrainingReport:
             baseline=first.baseline,
             best_step=first.best_step,
             curve=first.curve,
+            measure=first.measure,
         )
 
 

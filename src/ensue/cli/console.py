@@ -57,15 +57,15 @@ class Voice:
 def progress_line(progress: Progress) -> str:
     """Where training stands.
 
-    >>> from types import SimpleNamespace
-    >>> now = SimpleNamespace(step=400, steps=2000, loss=0.812, validation=0.71, baseline=0.95, seconds_left=40.2)
-    >>> print(progress_line(now))
+    >>> from ensue.reports import Progress
+    >>> print(progress_line(Progress(400, 2000, loss=0.812, validation=0.71, baseline=0.95, seconds_left=40.2)))
     step 400/2000  loss 0.812  validation 0.71 (seasonal naive 0.95)  about 40 s left
     """
     parts = [f"step {progress.step}/{progress.steps}", f"loss {progress.loss:.3g}"]
     if progress.validation is not None:
-        beside = "" if progress.baseline is None else f" (seasonal naive {progress.baseline:.3g})"
-        parts.append(f"validation {progress.validation:.3g}{beside}")
+        name, known = progress.measure.baseline, progress.baseline is not None and math.isfinite(progress.baseline)
+        beside = f" ({name} {progress.baseline:.3g})" if name and known else ""
+        parts.append(f"validation {progress.validation:.4g}{beside}")
     if progress.step < progress.steps and math.isfinite(progress.seconds_left):
         parts.append(f"about {duration(progress.seconds_left)} left")
     return "  ".join(parts)

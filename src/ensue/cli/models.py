@@ -1,4 +1,4 @@
-"""Which forecaster a verb uses: that of a model file, or without one the bundled one."""
+"""Which model a verb uses: that of a file, if it is for the verb's task; a forecast without one takes the bundled one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ensue.cli.options import season
-from ensue.errors import UsageError
+from ensue.errors import ModelFileError, UsageError
 
 if TYPE_CHECKING:
     from ensue.estimators import Forecaster
@@ -46,4 +46,24 @@ def forecaster_of(model: Path | None, columns: Columns, weights: str = "float32"
     if said:
         names = " and ".join(f"--{name}" for name in said)
         raise UsageError(f"{names} is given beside a model, which knows it from its training: leave it out.")
-    return load(model, weights=weights)
+    return of_task(load(model, weights=weights), "forecasting", model)
+
+
+def of_task(model: Any, task: str, path: Path) -> Any:
+    """The model, if it is one for that task. Raises `ModelFileError` for another one, and says what that one is for."""
+    found = model.describe()["task"]
+    if found != task:
+        raise ModelFileError(
+            f"{path} holds a model for {found}, expected one for {task}: " + VERBS.get(found, "see ensue --help") + "."
+        )
+    return model
+
+
+VERBS = {
+    "forecasting": "ask it with ensue forecast",
+    "language-model": "ask it with ensue generate or ensue evaluate",
+    "classification": "ask it with ensue predict",
+    "translation": "ask it with ensue translate",
+    "melody": "ask it with ensue compose",
+}
+"""What to do with a model of another task."""

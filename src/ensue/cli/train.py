@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
-from glob import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -25,15 +23,13 @@ from ensue.cli.options import (
     season,
 )
 from ensue.cli.results import check_not_input, print_json, print_line
+from ensue.cli.training import TRAINING, check_output, checkpoint_of, given, remove
 from ensue.config import PRESETS, DataOptions, TrainOptions, load_config
-from ensue.errors import StorageError, UsageError
 
 if TYPE_CHECKING:
     from ensue.estimators import Forecaster
 
 app = typer.Typer(no_args_is_help=True, help="Train a model for a task.")
-
-TRAINING = "Training"
 
 
 @app.callback()
@@ -123,7 +119,7 @@ def forecast(
     data_options, train_options = load_config(config) if config is not None else (DataOptions(), TrainOptions())
     data_options = replace(
         data_options,
-        **_given(
+        **given(
             target=target,
             time=time,
             id=id,
@@ -138,16 +134,11 @@ def forecast(
     )
     train_options = replace(
         train_options,
-        **_given(horizon=horizon, preset=preset, device=device, threads=threads, steps=steps, seed=seed),
+        **given(horizon=horizon, preset=preset, device=device, threads=threads, steps=steps, seed=seed),
     )
-    _check_output(output)
+    check_output(output)
     check_not_input("-o", output, data)
-    checkpoint = output.with_name(output.name + ".checkpoint")
-    if resume and not _written(checkpoint):
-        raise UsageError(f"There is no checkpoint {checkpoint} to go on from: train without --resume.")
-    if _written(checkpoint) and not resume:
-        voice.say(f"- {checkpoint} of an earlier training is replaced: --resume would go on from it.")
-        _remove(checkpoint)
+    checkpoint = checkpoint_of(output, voice, resume)
 
     from ensue.estimators import Forecaster
 
@@ -161,33 +152,7 @@ def forecast(
     if forecaster.report_.stopped == "interrupted":
         voice.say(f"Interrupted: {output} has the best so far; the same command with --resume goes on.")
         raise typer.Exit(130)
-    _remove(checkpoint)
-
-
-def _given(**flags: Any) -> dict[str, Any]:
-    """The flags that were given: a flag wins over the configuration file, silence does not."""
-    return {name: value for name, value in flags.items() if value is not None}
-
-
-def _check_output(output: Path) -> None:
-    """Refuse before training what would fail after it."""
-    folder = output.parent
-    if output.is_dir():
-        raise UsageError(f"-o {output} is a folder, expected a file: give -o {output / 'model.ensue'}, for example.")
-    if not folder.is_dir():
-        raise StorageError(f"The folder {folder} for -o does not exist: make it first.")
-    if not os.access(folder, os.W_OK):
-        raise StorageError(f"The folder {folder} for -o cannot be written to: choose another one.")
-
-
-def _written(checkpoint: Path) -> list[Path]:
-    """The files of a training's checkpoint: one, or one for each network of an ensemble."""
-    return [checkpoint] * checkpoint.exists() + sorted(checkpoint.parent.glob(f"{escape(checkpoint.name)}-*"))
-
-
-def _remove(checkpoint: Path) -> None:
-    for file in _written(checkpoint):
-        file.unlink(missing_ok=True)
+    remove(checkpoint)
 
 
 def _report(forecaster: Forecaster, output: Path, as_json: bool) -> None:

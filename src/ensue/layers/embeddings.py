@@ -6,19 +6,25 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from ensue.errors import ConfigError
-from ensue.layers.base import Shape, Stateless, check_sizes, check_whole, short
+from ensue.layers.base import Shape, Stateless, check_rate, check_sizes, check_whole, short
 
 
 @dataclass(frozen=True)
 class Embedding(Stateless):
-    """A learned vector for each code `0 .. vocabulary_size - 1`; the input is one column of codes."""
+    """A learned vector for each code `0 .. vocabulary_size - 1`; the input is one column of codes.
+
+    While training, `dropout` takes away whole codes: in each call a share of them has zeros for its vector wherever it
+    stands (Gal & Ghahramani 2016, sec. 4.2).
+    """
 
     kind: ClassVar[str] = "embedding"
     vocabulary_size: int
     size: int
+    dropout: float = 0.0
 
     def __post_init__(self) -> None:
         check_sizes(self, "vocabulary_size", "size")
+        check_rate(self.kind, "dropout", self.dropout)
 
     @property
     def input_size(self) -> int:

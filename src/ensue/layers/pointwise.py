@@ -92,13 +92,18 @@ class GatedFeedForward(Stateless):
 
 @dataclass(frozen=True)
 class Dropout(Stateless):
-    """Sets a share `rate` of the values to zero while training; passes its input unchanged afterwards."""
+    """Sets a share `rate` of the values to zero while training; passes its input unchanged afterwards.
+
+    A `locked` one takes the same features away at every step of a sequence (Gal & Ghahramani 2016, sec. 4.1).
+    """
 
     kind: ClassVar[str] = "dropout"
     rate: float
+    locked: bool = False
 
     def __post_init__(self) -> None:
         check_rate(self.kind, "rate", self.rate)
+        check_flags(self, "locked")
 
     @property
     def input_size(self) -> None:

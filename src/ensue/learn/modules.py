@@ -143,8 +143,33 @@ class _SoftmaxHead(nn.Linear):
 
 
 class _Embedding(nn.Embedding):
+    """See `network.Embedding`. Vectors begin small, so that a head that shares them begins near equal shares."""
+
+    def __init__(self, description: network.Embedding) -> None:
+        super().__init__(description.vocabulary_size, description.size)
+        self.dropout = description.dropout
+        nn.init.uniform_(self.weight, -0.1, 0.1)
+
     def forward(self, input: Tensor) -> Tensor:
-        return super().forward(input[..., 0].long())
+        table = self.weight
+        if self.training and self.dropout:
+            table = table * functional.dropout(table.new_ones(len(table), 1), self.dropout)
+        return functional.embedding(input[..., 0].long(), table)
+
+
+class _Dropout(nn.Dropout):
+    """See `network.Dropout`."""
+
+    def __init__(self, description: network.Dropout) -> None:
+        super().__init__(description.rate)
+        self.locked = description.locked
+
+    def forward(self, input: Tensor) -> Tensor:
+        if not (self.locked and self.training and self.p):
+            return super().forward(input)
+        return input * functional.dropout(
+            torch.ones_like(input[:, :1]), self.p
+        )  # batch x 1 x features, one for all steps
 
 
 class _EmbedColumns(nn.Module):
@@ -198,14 +223,14 @@ class _GatedFeedForward(nn.Module):
 
 
 _MODULES: dict[str, Callable[[Any], nn.Module]] = {
-    "embedding": lambda layer: _Embedding(layer.vocabulary_size, layer.size),
+    "embedding": _Embedding,
     "embed_columns": _EmbedColumns,
     "linear": _Linear,
     "lstm": lambda layer: _Recurrent(**vars(layer)),
     "layer_norm": lambda layer: nn.LayerNorm(layer.size, network.EPSILON),
     "rms_norm": _RMSNorm,
     "gated_feed_forward": _GatedFeedForward,
-    "dropout": lambda layer: nn.Dropout(layer.rate),
+    "dropout": _Dropout,
     "residual": _Residual,
     "quantile_head": _QuantileHead,
     "softmax_head": _SoftmaxHead,

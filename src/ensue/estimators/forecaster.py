@@ -1,4 +1,4 @@
-"""The public objects: fitted in the learning wing, used through the runtime, saved as one file."""
+"""Forecasting: fitted in the learning wing, used through the runtime, saved as one file."""
 
 from __future__ import annotations
 
@@ -390,7 +390,7 @@ class Forecaster:
             self._pretrained = pretrained(None)
             start = None
         if isinstance(start, (str, Path)):
-            start = load(start)
+            start = _forecaster_of(start)
         if start is not None and start._is_fitted:
             return start._fitted().task, start._weights
         begun = self._origin() if start is None else start._pretrained
@@ -494,24 +494,23 @@ class Forecaster:
         return self._predictor
 
 
-def load(path: str | Path, *, weights: str = "float32") -> Forecaster:
-    """Read a forecaster from its model file.
+def _forecaster_of(path: str | Path) -> Forecaster:
+    """Of a file that training is to begin from."""
+    from ensue.estimators import load
 
-    Args:
-        weights: how the native core keeps the matrices: "float32", or "bf16" or "int8", which take half and a quarter of
-            the memory. What that changes is measured on the model's own validation windows and said in `findings_`.
+    model = load(path)
+    if not isinstance(model, Forecaster):
+        task = model.describe()["task"]
+        raise ModelFileError(f"{path} holds a {task} model, expected a forecaster to begin from.")
+    return model
 
-    Raises `ModelFileError` for a file that is truncated, foreign or too new, and `UsageError` where there is no native
-    core to keep weights in fewer bits.
-    """
-    from ensue.model_file import load_model
+
+def restored(arrays: dict[str, Any], description: dict[str, Any], path: str | Path, weights: str) -> Forecaster:
+    """The forecaster of a model file's contents."""
     from ensue.runtime.engine import Engine, slower
     from ensue.runtime.predictor import Predictor
     from ensue.tasks.forecaster_file import restore
 
-    arrays, description = load_model(path)
-    if description.get("task") != "forecasting":
-        raise ModelFileError(f"{path} holds a model for '{description.get('task')}', expected one for 'forecasting'.")
     parts = restore(arrays, description)
     forecaster = Forecaster.from_options(parts.data, parts.train)
     forecaster.findings_, forecaster._sample = slower(), None

@@ -1,0 +1,85 @@
+"""Text files, whole, by lines, or in blocks that fit in memory; compressed ones too."""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import lzma
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from ensue.errors import DataError
+
+BLOCK = 4_000_000
+"""Bytes that are read at once."""
+
+
+def read_text(path: str | Path) -> str:
+    """The whole text. Raises `DataError` for a file that is missing, empty, or not UTF-8 (at which byte it says)."""
+    return "".join(iterate_text(path))
+
+
+def read_lines(path: str | Path) -> list[str]:
+    """The lines, without their ends; a last empty one does not count."""
+    return read_text(path).removesuffix("\n").split("\n")
+
+
+def iterate_text(path: str | Path, block: int = BLOCK) -> Iterator[str]:
+    """The text in blocks of about so many bytes that end with a line where lines are shorter than a block.
+
+    Windows' and old Mac's line ends become "\\n", a byte order mark is left out.
+    """
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    read, kept, first = 0, "", True
+    with _open(Path(path)) as file:
+        while True:
+            data = _read(file, block, path)
+            try:
+                text = decoder.decode(data, final=not data)
+            except UnicodeDecodeError as error:
+                at = read - (len(error.object) - len(data)) + error.start
+                raise DataError(
+                    f"{path} is not UTF-8 text: byte {at:,} is 0x{error.object[error.start]:02x}; save it as UTF-8, for "
+                    "example with iconv."
+                ) from error
+            if first and text:
+                text, first = text.removeprefix("\ufeff"), False
+            read += len(data)
+            kept += text
+            if not data:
+                break
+            cut = kept.rfind("\n") + 1 or (len(kept) if len(kept) > 4 * block else 0)
+            if cut and kept[cut - 1] == "\r":
+                cut -= 1
+            if cut:
+                yield _lines_ended(kept[:cut])
+                kept = kept[cut:]
+    if first:
+        raise DataError(f"{path} is empty: give a file with text in it.")
+    if kept:
+        yield _lines_ended(kept)
+
+
+def _lines_ended(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+
+
+def _open(path: Path) -> IO[bytes]:
+    try:
+        if path.is_dir():
+            raise DataError(f"{path} is a folder, expected a text file.")
+        if path.suffix == ".gz":
+            return gzip.open(path, "rb")
+        return lzma.open(path, "rb") if path.suffix == ".xz" else path.open("rb")
+    except FileNotFoundError as error:
+        raise DataError(f"There is no file {path}: check the name.") from error
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror or error}.") from error
+
+
+def _read(file: IO[bytes], block: int, path: str | Path) -> bytes:
+    try:
+        return file.read(block)
+    except (OSError, EOFError, lzma.LZMAError) as error:
+        raise DataError(f"{path} cannot be read to its end: {error}.") from error

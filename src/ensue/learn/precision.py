@@ -1,0 +1,42 @@
+"""In what numbers a training computes: 32 bits, or products in bfloat16 where the processor multiplies these faster."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+from torch import nn
+
+from ensue.errors import ConfigError, nearest
+
+PRECISIONS = ("auto", "float32", "bfloat16")
+WIDE = 200
+"""Units from which an LSTM layer gains; for narrower ones the conversions cost more than the products save."""
+
+
+def mixed(precision: str, module: nn.Module, width: int) -> AbstractContextManager[None]:
+    """What to compute the loss in: with bfloat16 all products are, sums and weights stay in 32 bits (autocast).
+
+    Args:
+        precision: "auto" takes bfloat16 where the processor has instructions for it and the layers are wide.
+        module: where its weights are.
+        width: units of the LSTM layers.
+
+    >>> with mixed("float32", nn.Linear(1, 1), width=512):
+    ...     torch.is_autocast_enabled("cpu")
+    False
+    """
+    if precision not in PRECISIONS:
+        raise ConfigError(f"precision is '{precision}', {nearest(precision, PRECISIONS)}")
+    device = next(module.parameters()).device.type
+    if precision == "float32" or (precision == "auto" and (width < WIDE or not has_bfloat16(device))):
+        return nullcontext()
+    return torch.autocast(device, dtype=torch.bfloat16)
+
+
+def has_bfloat16(device: str) -> bool:
+    """Whether products in bfloat16 run at full speed there."""
+    if device == "cuda":
+        return torch.cuda.is_bf16_supported()
+    asked = getattr(torch.cpu, "_is_avx512_bf16_supported", None)  # PyTorch has no public name for it
+    return device == "cpu" and asked is not None and bool(asked())
