@@ -15,7 +15,7 @@ import typer
 from typer.core import TyperGroup
 
 from ensue import __version__
-from ensue.cli import backtest, demo, forecast, info, inspect, pretrain, stream, train
+from ensue.cli import backtest, demo, forecast, info, inspect, pretrain, stream, train, translate
 from ensue.cli.console import Voice
 from ensue.errors import EnsueError
 
@@ -27,7 +27,7 @@ class Verbs(TyperGroup):
     """The verbs in the order they are used."""
 
     def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]  # Typer's own context, re-exported
-        return ["train", "forecast", "stream", "backtest", "inspect", "info", "pretrain", "demo"]
+        return ["train", "forecast", "stream", "backtest", "translate", "inspect", "info", "pretrain", "demo"]
 
 
 app = typer.Typer(
@@ -43,6 +43,7 @@ app.command("forecast")(forecast.forecast)
 app.command("stream")(stream.stream)
 app.command("backtest")(backtest.backtest)
 app.command("inspect")(inspect.inspect)
+app.command("translate")(translate.translate)
 app.command("info")(info.info)
 app.command("pretrain")(pretrain.pretrain)
 app.add_typer(demo.app, name="demo")

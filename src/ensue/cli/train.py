@@ -23,6 +23,7 @@ from ensue.cli.options import (
     season,
 )
 from ensue.cli.results import check_not_input, print_json, print_line
+from ensue.cli.train_translate import train_translate
 from ensue.cli.training import TRAINING, check_output, checkpoint_of, given, remove
 from ensue.config import PRESETS, DataOptions, TrainOptions, load_config
 
@@ -35,6 +36,9 @@ app = typer.Typer(no_args_is_help=True, help="Train a model for a task.")
 @app.callback()
 def task() -> None:
     """Train a model for a task."""
+
+
+app.command("translate")(train_translate)
 
 
 @app.command("forecast")

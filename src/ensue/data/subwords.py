@@ -24,6 +24,8 @@ FEWEST, MOST = 300, 16_000
 ENOUGH = 50_000_000
 """Characters from which subwords are learned; of a longer text the beginning is taken."""
 SELDOM = 15
+LONGEST = 100_000
+"""Characters that are cut into subwords at once."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,8 @@ class Subwords:
         return int(self._tokenizer.get_vocab_size())
 
     def encode(self, text: str) -> NDArray[np.int64]:
-        return np.array(self._tokenizer.encode(_whole(text)).ids, np.int64)
+        parts = [self._tokenizer.encode(part).ids for part in _parts(_whole(text))]
+        return np.array([number for part in parts for number in part], np.int64)
 
     def spans(self, text: str) -> list[tuple[int, int]]:
         return [(int(first), int(last)) for first, last in self._tokenizer.encode(_whole(text)).offsets]
@@ -100,7 +103,7 @@ def learn_subwords(
     trainer = library.trainers.BpeTrainer(
         vocab_size=size, special_tokens=list(special), initial_alphabet=alphabet, show_progress=False
     )
-    made.train_from_iterator(_lines(kept), trainer)
+    made.train_from_iterator((part for text in kept for part in _parts(text)), trainer)
     findings = []
     if characters / 4 / size < SELDOM and vocabulary is not None:
         findings.append(
@@ -110,11 +113,15 @@ def learn_subwords(
     return Subwords(made.to_str()), tuple(findings)
 
 
-def _lines(texts: Iterable[str]) -> Iterator[str]:
-    """In parts that a thread can hold: a text may be ten million characters on one line."""
-    for text in texts:
-        for start in range(0, len(text), 100_000):
-            yield text[start : start + 100_000]
+def _parts(text: str) -> Iterator[str]:
+    """In parts that the library can hold, cut before a space where there is one: a line may have ten million characters."""
+    start = 0
+    while len(text) - start > LONGEST:
+        cut = text.rfind(" ", start + 1, start + LONGEST)
+        end = cut if cut > start else start + LONGEST
+        yield text[start:end]
+        start = end
+    yield text[start:]
 
 
 def _whole(text: str) -> str:

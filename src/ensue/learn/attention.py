@@ -12,9 +12,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
+from ensue.learn.lstm import PLAIN
 from ensue.learn.reference import LSTMState
 
 if TYPE_CHECKING:
@@ -36,12 +37,23 @@ class Memory(NamedTuple):
 class DecoderWeights(NamedTuple):
     """The parameters of cell and combination; gates are in the order of `learn.reference`."""
 
-    weight_ih: Float[Tensor, "4*hidden given+fed"]
-    weight_hh: Float[Tensor, "4*hidden hidden"]
+    given: Float[Tensor, "4*hidden given"]
+    """What a gate makes of the given vector."""
+    recurrent: Float[Tensor, "4*hidden fed+hidden"]
+    """What it makes of the answer before, and of the hidden state."""
     bias: Float[Tensor, " 4*hidden"]
-    """Of a gate the sum of its two biases."""
+    """The sum of a gate's two biases."""
     combine: Float[Tensor, "fed hidden+memory"]
     combine_bias: Float[Tensor, " fed"]
+
+    @classmethod
+    def of(cls, cell: nn.Module, combine: nn.Module) -> DecoderWeights:
+        """Those of an `LSTM` module of one layer whose input is `[given; fed]`, and of a linear one."""
+        weight_ih, weight_hh, bias_ih, bias_hh = (cell.get_parameter(name + "_l0") for name in PLAIN)
+        weight, bias = combine.get_parameter("weight"), combine.get_parameter("bias")
+        given = weight_ih.shape[1] - len(weight)
+        recurrent = torch.cat([weight_ih[:, given:], weight_hh], dim=1)
+        return cls(weight_ih[:, :given], recurrent, bias_ih + bias_hh, weight, bias)
 
 
 class Step(NamedTuple):
@@ -70,10 +82,19 @@ def attend(
 def advance(
     from_given: Float[Tensor, "batch 4*hidden"], before: Step, memory: Memory, weights: DecoderWeights
 ) -> tuple[Step, Float[Tensor, "batch source"]]:
-    """One step; `from_given` is the given vector's share of the gate sums, biases included. Also what it looked at."""
-    given = weights.weight_ih.shape[1] - before.fed.shape[1]
-    recurrent = torch.cat([weights.weight_ih[:, given:], weights.weight_hh], dim=1)  # 4*hidden x fed+hidden
-    return _advance(from_given, before, memory, weights, recurrent)
+    """One step; `from_given` is the given vector's part of the gates' sums, biases included. Also what it looked at."""
+    sums = from_given + functional.linear(torch.cat([before.fed, before.state.h], dim=1), weights.recurrent)
+    i, f, g, o = sums.chunk(4, dim=1)  # each batch x hidden
+    c = torch.sigmoid(f) * before.state.c + torch.sigmoid(i) * torch.tanh(g)
+    h = torch.sigmoid(o) * torch.tanh(c)
+    seen, shares = attend(h, memory)
+    fed = torch.tanh(functional.linear(torch.cat([h, seen], dim=1), weights.combine, weights.combine_bias))
+    return Step(LSTMState(h, c), fed), shares
+
+
+def first_step(state: LSTMState, weights: DecoderWeights) -> Step:
+    """What the first step needs of the one before it: the state, and an answer of zero."""
+    return Step(state, state.h.new_zeros(len(state.h), len(weights.combine)))
 
 
 def decode(
@@ -83,27 +104,12 @@ def decode(
     weights: DecoderWeights,
     mask: Float[Tensor, "batch fed"] | None = None,
 ) -> Float[Tensor, "batch target fed"]:
-    """The answers of all steps, from a zero one before the first. `mask` multiplies each, before it is fed on as well."""
-    size = given.shape[2]
-    from_given = functional.linear(given, weights.weight_ih[:, :size], weights.bias)  # batch x target x 4*hidden
-    recurrent = torch.cat([weights.weight_ih[:, size:], weights.weight_hh], dim=1)  # 4*hidden x fed+hidden
-    step = Step(state, given.new_zeros(len(given), weights.combine.shape[0]))
+    """The answers of all steps. `mask` multiplies each, before it is fed on as well."""
+    step = first_step(state, weights)
     answers = []
-    for now in from_given.unbind(1):
-        step, _ = _advance(now, step, memory, weights, recurrent)
+    for now in functional.linear(given, weights.given, weights.bias).unbind(1):
+        step, _ = advance(now, step, memory, weights)
         if mask is not None:
             step = step._replace(fed=step.fed * mask)
         answers.append(step.fed)
     return torch.stack(answers, dim=1)
-
-
-def _advance(
-    from_given: Tensor, before: Step, memory: Memory, weights: DecoderWeights, recurrent: Tensor
-) -> tuple[Step, Tensor]:
-    sums = from_given + functional.linear(torch.cat([before.fed, before.state.h], dim=1), recurrent)
-    i, f, g, o = sums.chunk(4, dim=1)  # each batch x hidden
-    c = torch.sigmoid(f) * before.state.c + torch.sigmoid(i) * torch.tanh(g)
-    h = torch.sigmoid(o) * torch.tanh(c)
-    seen, shares = attend(h, memory)
-    fed = torch.tanh(functional.linear(torch.cat([h, seen], dim=1), weights.combine, weights.combine_bias))
-    return Step(LSTMState(h, c), fed), shares

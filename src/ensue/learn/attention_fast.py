@@ -31,15 +31,13 @@ def decode(
     dtype: torch.dtype = torch.float32,
 ) -> Float[Tensor, "batch target fed"]:
     """As `attention.decode`; products are computed in `dtype`, all else in the numbers of the state."""
-    size = given.shape[2]
-    from_given = functional.linear(given, weights.weight_ih[:, :size], weights.bias)  # batch x target x 4*hidden
-    recurrent = torch.cat([weights.weight_ih[:, size:], weights.weight_hh], dim=1)  # 4*hidden x fed+hidden
     if mask is None:
-        mask = state.h.new_ones(len(given), weights.combine.shape[0])
-    by_step = from_given.to(state.h.dtype).transpose(0, 1).contiguous()  # target x batch x 4*hidden
-    keys, values = memory.keys.to(dtype), memory.values.to(dtype)
+        mask = state.h.new_ones(len(given), len(weights.combine))
+    sums = functional.linear(given, weights.given, weights.bias).to(state.h.dtype)
+    by_step = sums.transpose(0, 1).contiguous()  # target x batch x 4*hidden
+    seen = memory.keys.to(dtype), memory.values.to(dtype), memory.beyond
     answers: Tensor = _Decode.apply(
-        by_step, state.h, state.c, keys, values, memory.beyond, recurrent, weights.combine, weights.combine_bias, mask
+        by_step, *state, *seen, weights.recurrent, weights.combine, weights.combine_bias, mask
     )
     return answers.transpose(0, 1)  # batch x target x fed
 

@@ -31,6 +31,7 @@ from ensue.learn.fine_tuning import (
     settled,
     widened,
 )
+from ensue.learn.devices import device_of, threads
 from ensue.learn.loop import LoopOptions, train
 from ensue.learn.losses import pinball
 from ensue.learn.modules import NetworkModule, build, load_weights, weights_to_numpy
@@ -300,34 +301,3 @@ def _continued(task: ForecastingTask, before: ForecastingTask) -> ForecastingTas
 
 def _validate_every(steps: int) -> int:
     return max(10, min(50, steps // 10))
-
-
-def device_of(name: str) -> torch.device:
-    if name != "auto":
-        try:
-            device = torch.device(name)
-            torch.empty(0, device=device)
-        except (RuntimeError, AssertionError) as error:
-            raise UsageError(
-                f"device is '{name}', which PyTorch cannot use here: give --device cpu, or install a build that can."
-            ) from error
-        return device
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
-class threads:
-    """PyTorch's thread count within a block: one unless asked for more.
-
-    A step of a small network is a thousand short products. Several threads gain little on an idle machine, and wait for
-    each other at every product on a busy one.
-    """
-
-    def __init__(self, count: int | None) -> None:
-        self.count = count or 1
-
-    def __enter__(self) -> None:
-        self.before = torch.get_num_threads()
-        torch.set_num_threads(self.count)
-
-    def __exit__(self, *error: object) -> None:
-        torch.set_num_threads(self.before)

@@ -22,7 +22,7 @@ from ensue.data.notes.coding import Coding, read
 from ensue.data.notes.piano_roll import KEYS, LOWEST, Keys
 from ensue.data.notes.tune import Stepped
 from ensue.errors import DataError
-from ensue.learn.forecasting import device_of, threads
+from ensue.learn.devices import device_of, threads
 from ensue.learn.loop import LoopOptions, train
 from ensue.learn.modules import build, weights_to_numpy
 from ensue.learn.precision import mixed

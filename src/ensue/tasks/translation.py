@@ -106,3 +106,12 @@ class TranslationTask:
         shared = plain["target"] is None
         target = source if shared else TextFrontEnd.from_json(plain["target"])
         return cls(source, target, Sizes(**plain["sizes"]), shared, plain["longest"])
+
+
+def longest_translation(source: int) -> int:
+    """How many tokens a translation may have, for a source of so many.
+
+    >>> longest_translation(10)
+    30
+    """
+    return 2 * source + 10

@@ -15,7 +15,7 @@ Notes = NDArray[np.int64]
 
 GRIDS = (1, 2, 4, 12)
 """Steps in a quarter note that are tried: quarters, eighths, sixteenths, and sixteenths with triplets."""
-FITS = 0.95
+FITS = 0.98
 """The share of notes that must begin on a grid for it to be fine enough."""
 
 
@@ -166,7 +166,7 @@ def on_grid(tune: Tune, steps_per_quarter: int) -> Stepped:
 
 
 def grid_for(tunes: Sequence[Tune]) -> int:
-    """The coarsest grid on which 95 of 100 notes begin, and whose steps fill every bar; the finest where there is none.
+    """The coarsest grid on which 98 of 100 notes begin, and whose steps fill every bar; the finest where there is none.
 
     >>> grid_for([of_notes("eighths", [(0, 2, 60), (2, 4, 62), (4, 8, 64)], resolution=4)])
     2

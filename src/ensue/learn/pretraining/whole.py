@@ -20,7 +20,8 @@ from ensue.config import DataOptions, PretrainOptions, TrainOptions
 from ensue.data.panel import Panel
 from ensue.data.schema import Schema
 from ensue.errors import ModelFileError
-from ensue.learn.forecasting import begin_near_the_anchors, device_of, threads
+from ensue.learn.devices import device_of, threads
+from ensue.learn.forecasting import begin_near_the_anchors
 from ensue.learn.loop import LoopOptions, train
 from ensue.learn.modules import build, weights_to_numpy
 from ensue.learn.pretraining.trainer import Objective, hold_out

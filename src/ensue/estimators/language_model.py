@@ -1,0 +1,223 @@
+"""Language models: what comes next in a text, learned from the user's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from ensue.data.corpus import Prepared, last_part, prepare
+from ensue.data.text import TextOptions
+from ensue.errors import MissingExtraError, ModelFileError, UsageError
+from ensue.estimators.base import Estimator
+from ensue.reports import Progress
+from ensue.tasks.language_model import LanguageModelTask
+from ensue.tasks.language_options import LanguageOptions
+
+if TYPE_CHECKING:
+    from ensue.runtime.language import LanguageRuntime, LanguageStream, Score
+    from ensue.runtime.sampling import Sampling
+    from ensue.runtime.word_cache import Cache
+
+SET_ASIDE = 0.1
+"""Share of a text at its end that is not learned from but validated on, unless a text for that is given."""
+
+
+class LanguageModel(Estimator[LanguageModelTask]):
+    """Learns a text and says what comes next in it.
+
+        model = ensue.LanguageModel().fit(Path("plays.txt"))
+        print("".join(model.generate("ROMEO:", 200, temperature=0.8)))
+        print(model.evaluate(Path("another.txt")).perplexity)
+
+    Args:
+        tokens, vocabulary, lowercase, normalise: how the text is cut, see `ensue.data.text.TextOptions`.
+        options: how it is trained, by the names of `ensue.tasks.language_options.LanguageOptions`, such as preset="fast",
+            hidden_size=512, epochs=10, seed=0.
+
+    Raises `UsageError` for an argument that cannot be right.
+    """
+
+    task_type: ClassVar[type[Any]] = LanguageModelTask
+
+    def __init__(
+        self,
+        *,
+        tokens: str = "auto",
+        vocabulary: int | None = None,
+        lowercase: bool = False,
+        normalise: str = "NFC",
+        **options: Any,
+    ) -> None:
+        self.tokens, self.vocabulary, self.lowercase, self.normalise = tokens, vocabulary, lowercase, normalise
+        self._text = TextOptions(tokens, vocabulary, lowercase, normalise)
+        self._options = _options(options)
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Every argument and its value, in the way of scikit-learn."""
+        return {**vars(self._text), **vars(self._options)}
+
+    def set_params(self, **changed: Any) -> LanguageModel:
+        """Change arguments; a fitted model stays as it was fitted."""
+        self.__dict__.update(type(self)(**self.get_params() | changed).__dict__)
+        return self
+
+    def fit(
+        self,
+        text: str | Path,
+        valid: str | Path | None = None,
+        *,
+        start_from: str | Path | LanguageModel | None = None,
+        checkpoint: Path | None = None,
+        resume: bool = False,
+        progress: Callable[[Progress], None] | None = None,
+    ) -> LanguageModel:
+        """Learn a text.
+
+        Args:
+            text: a `Path` names a file (UTF-8, may be compressed, may be longer than memory); a `str` is the text itself.
+            valid: a text to validate on; None: the last tenth of the text.
+            start_from: a model to go on from, with its tokens and its sizes.
+            checkpoint: file that is written while training, and gone on from with `resume`. What is prepared of a long
+                text is kept beside it.
+
+        Ctrl-C keeps the best so far. Raises `DataError` for a text that cannot be used.
+        """
+        try:
+            from ensue.learn.language_model import Corpus, learn
+        except ModuleNotFoundError as error:
+            if error.name != "torch":
+                raise
+            raise MissingExtraError("training", "torch", "train") from error
+
+        before = None if start_from is None else self._before(start_from)
+        front_end = None if before is None else before.task_.front_end
+        folder = None if checkpoint is None else checkpoint.with_name(checkpoint.name.removesuffix(".checkpoint") + ".prepared")
+        prepared = prepare(text, self._text, front_end=front_end, folder=folder)
+        train, held = self._divided(prepared, valid, folder)
+        options = self._options.chosen(prepared.front_end.kind, len(train))
+        task = before.task_ if before is not None else LanguageModelTask(prepared.front_end, options.sizes)
+        self.findings_ = (*prepared.findings, _found(prepared, len(train), len(held)))
+        weights, report = learn(
+            task,
+            Corpus(train, held),
+            options,
+            begin=None if before is None else before.weights_["network"],
+            checkpoint=checkpoint,
+            resume=resume,
+            fingerprint=_fingerprint(prepared, len(held), task, options),
+            progress=progress,
+        )
+        self._learned(task, {"network": weights}, report)
+        self.__dict__.pop("_runtime_", None)
+        return self
+
+    def evaluate(self, text: str | Path, *, cache: Cache | None = None) -> Score:
+        """What a text costs the model: perplexity, bits per character, tokens, unknown ones.
+
+        Args:
+            cache: looks at the words of a little while ago as well (`ensue.runtime.word_cache.Cache`).
+
+        Raises `DataError` for a text that cannot be read.
+        """
+        from ensue.data.text_files import read_text
+
+        self._check_fitted()
+        whole = read_text(text) if isinstance(text, Path) else text
+        front_end = self.task_.front_end
+        prepared = prepare(whole, self._text, front_end=front_end)
+        return self._runtime().score(prepared.tokens, len(front_end.prepare(whole)), cache)
+
+    def generate(self, prompt: str = "", count: int = 200, *, sampling: Sampling | None = None, **how: Any) -> Iterator[str]:
+        """Write on after a prompt, a token at a time: pieces of text as they are written.
+
+        Args:
+            prompt: read first; what the model does not know of it is read as unknown.
+            count: tokens to write.
+            sampling: how they are drawn; or its fields by name, such as temperature=0.8.
+        """
+        from ensue.runtime.sampling import Sampling as Drawn
+
+        self._check_fitted()
+        runtime = self._runtime()
+        if count < 1:
+            raise UsageError(f"{count} tokens were asked for, expected 1 or more.")
+        drawn = sampling or Drawn(**how)
+        decoder = runtime.front_end.decoder()
+        prompted = runtime.front_end.encode(prompt)
+        for token in prompted:
+            decoder.push(int(token))  # so that the space after the prompt is right
+
+        def pieces() -> Iterator[str]:
+            for token in runtime.write(prompted, count, drawn):
+                if piece := decoder.push(token):
+                    yield piece
+            if piece := decoder.finish():
+                yield piece
+
+        return pieces()
+
+    def stream(self) -> LanguageStream:
+        """Reads text as it comes and tells what is expected next, without PyTorch."""
+        from ensue.runtime.language import LanguageStream
+
+        self._check_fitted()
+        return LanguageStream(self._runtime())
+
+    def describe(self) -> dict[str, Any]:
+        """What the fitted model is, as plain values."""
+        front_end = super().describe() and self.task_.front_end
+        text = {"tokens": front_end.kind, "vocabulary": front_end.size, "lowercase": front_end.lowercase}
+        return super().describe() | {"text": text | {"normalise": front_end.normalise}, "sizes": vars(self.task_.sizes)}
+
+    def _runtime(self) -> LanguageRuntime:
+        from ensue.runtime.language import LanguageRuntime
+
+        if "_runtime_" not in self.__dict__:
+            self._runtime_ = LanguageRuntime(self.task_, self.weights_["network"])
+        return self._runtime_
+
+    def _divided(self, prepared: Prepared, valid: str | Path | None, folder: Path | None) -> tuple[Any, Any]:
+        if valid is None:
+            return last_part(prepared.tokens, SET_ASIDE)
+        return prepared.tokens, prepare(valid, self._text, front_end=prepared.front_end, folder=folder).tokens
+
+    def _before(self, start: str | Path | LanguageModel) -> LanguageModel:
+        from ensue.estimators import load
+
+        before = load(start) if isinstance(start, (str, Path)) else start
+        if not isinstance(before, LanguageModel):
+            task = before.describe()["task"]
+            raise ModelFileError(f"{start} holds a {task} model, expected a language model to begin from.")
+        before._check_fitted()
+        return before
+
+
+def _options(given: dict[str, Any]) -> LanguageOptions:
+    from ensue.errors import nearest
+
+    known = [each.name for each in fields(LanguageOptions)]
+    for name in given:
+        if name not in known:
+            raise UsageError(f"LanguageModel has no argument '{name}': {nearest(name, known)}")
+    return LanguageOptions(**given)
+
+
+def _found(prepared: Prepared, learned: int, held: int) -> str:
+    front_end = prepared.front_end
+    unknown = front_end.unknown(prepared.tokens[: 10_000_000])
+    return (
+        f"text: {learned:,} {front_end.kind} to learn from and {held:,} set aside, of {front_end.size:,} different ones; "
+        f"{unknown:,} unknown."
+    )
+
+
+def _fingerprint(prepared: Prepared, held: int, task: LanguageModelTask, options: LanguageOptions) -> str:
+    """Of a training run: a checkpoint of another one is refused."""
+    import hashlib
+    import json
+
+    first = prepared.tokens[:1_000_000]
+    said = json.dumps([task.to_json(), vars(options), len(prepared.tokens), held], sort_keys=True)
+    return hashlib.sha256(said.encode() + first.tobytes()).hexdigest()

@@ -1,0 +1,137 @@
+"""How good probabilities of classes are: accuracy, F1, the confusion matrix, and whether they can be believed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Whole = NDArray[np.int64]
+
+BINS = 15
+"""Bins of the calibration error, as in Guo et al. (2017)."""
+GOLDEN = (5**0.5 - 1) / 2
+
+
+@dataclass(frozen=True)
+class ClassScores:
+    """Of `rows` answers beside what was right."""
+
+    classes: tuple[str, ...]
+    confusion: tuple[tuple[int, ...], ...]
+    """How often each class (rows) was answered with each (columns)."""
+    nats: float
+    """The mean negative log probability of the right class."""
+    calibration_error: float
+    """How far probabilities are from how often they are right, on average (expected calibration error)."""
+
+    @property
+    def rows(self) -> int:
+        return sum(map(sum, self.confusion))
+
+    @property
+    def accuracy(self) -> float:
+        """The share of right answers."""
+        return sum(row[i] for i, row in enumerate(self.confusion)) / self.rows
+
+    @property
+    def f1(self) -> tuple[float, ...]:
+        """Of each class, the harmonic mean of precision and recall; 0 for one that was never answered rightly."""
+        table = np.array(self.confusion)
+        both = table.sum(axis=0) + table.sum(axis=1)
+        return tuple(np.where(both > 0, 2 * np.diag(table) / np.maximum(both, 1), 0.0).tolist())
+
+    @property
+    def macro_f1(self) -> float:
+        """The mean of `f1` over the classes that there were rows of."""
+        present = [f1 for f1, row in zip(self.f1, self.confusion, strict=True) if sum(row)]
+        return sum(present) / len(present)
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values, the derived ones among them."""
+        return {
+            "rows": self.rows,
+            "accuracy": self.accuracy,
+            "macro_f1": self.macro_f1,
+            "f1": dict(zip(self.classes, self.f1, strict=True)),
+            "confusion": [list(row) for row in self.confusion],
+            "classes": list(self.classes),
+            "nats": self.nats,
+            "calibration_error": self.calibration_error,
+        }
+
+
+def score(log_p: Floats, labels: Whole, classes: Sequence[str]) -> ClassScores:
+    """The scores of log probabilities `(rows, classes)` where `labels` `(rows,)` were right.
+
+    >>> found = score(np.log([[0.9, 0.1], [0.4, 0.6], [0.8, 0.2]]), np.array([0, 1, 1]), ("no", "yes"))
+    >>> found.confusion, round(found.accuracy, 3), [round(each, 3) for each in found.f1]
+    (((1, 0), (1, 1)), 0.667, [0.667, 0.667])
+    """
+    table = np.zeros((len(classes), len(classes)), np.int64)
+    np.add.at(table, (labels, log_p.argmax(axis=1)), 1)
+    confusion = tuple(tuple(row) for row in table.tolist())
+    return ClassScores(tuple(classes), confusion, nats(log_p, labels), calibration_error(log_p, labels))
+
+
+def nats(log_p: Floats, labels: Whole) -> float:
+    """The mean negative log probability of the right class."""
+    return float(-log_p[np.arange(len(labels)), labels].mean())
+
+
+def doubt(log_p: Floats, labels: Whole) -> float:
+    """The error rate; among equal ones the surer answers are better, by less than one row can matter.
+
+    >>> round(doubt(np.log([[0.9, 0.1], [0.6, 0.4]]), np.array([0, 1])), 3)
+    0.669
+    """
+    wrong, cost = int((log_p.argmax(axis=1) != labels).sum()), nats(log_p, labels)
+    return (wrong + cost / (1 + cost)) / len(labels)
+
+
+def calibration_error(log_p: Floats, labels: Whole) -> float:
+    """Expected calibration error: of the answers in each of 15 bins of probability, the gap between the mean probability
+    and the share that is right, weighted by their number (Naeini, Cooper & Hauskrecht 2015; Guo et al. 2017, eq. 3).
+
+    >>> calibration_error(np.log([[0.9, 0.1], [0.9, 0.1]]), np.array([0, 1])).__round__(3)
+    0.4
+    """
+    sure = np.exp(log_p.max(axis=1))
+    right = log_p.argmax(axis=1) == labels
+    bins = np.minimum((sure * BINS).astype(int), BINS - 1)
+    gaps = np.bincount(bins, sure - right, BINS)
+    return float(np.abs(gaps).sum() / len(labels))
+
+
+def tempered(log_p: Floats, temperature: float) -> Floats:
+    """Log probabilities divided by a temperature and normalised anew.
+
+    >>> np.exp(tempered(np.log([[0.8, 0.2]]), 2.0)).round(3).tolist()
+    [[0.667, 0.333]]
+    """
+    divided = log_p / temperature
+    largest = divided.max(axis=-1, keepdims=True)
+    result: Floats = divided - largest - np.log(np.exp(divided - largest).sum(axis=-1, keepdims=True))
+    return result
+
+
+def best_temperature(log_p: Floats, labels: Whole) -> float:
+    """The temperature at which the right classes are most likely, from a tenth to ten (Guo et al. 2017, sec. 4.2).
+
+    >>> rows = np.log(np.tile([0.99, 0.01], (10, 1)))
+    >>> best_temperature(rows, np.array([0] * 8 + [1] * 2)).__round__(1)
+    3.3
+    """
+
+    def cost(power: float) -> float:
+        return nats(tempered(log_p, float(np.exp(power))), labels)
+
+    low, high = np.log(0.1), np.log(10.0)
+    for _ in range(40):  # golden section: the cost has one minimum in the inverse temperature
+        left, right = high - GOLDEN * (high - low), low + GOLDEN * (high - low)
+        low, high = (low, right) if cost(left) < cost(right) else (left, high)
+    return float(np.exp((low + high) / 2))

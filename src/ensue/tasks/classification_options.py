@@ -1,0 +1,143 @@
+"""The choices of a classifier's training, and what they are where the user leaves them open."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from ensue.data.text import KINDS, NORMAL_FORMS
+from ensue.errors import ConfigError, nearest
+from ensue.layers.base import check_whole
+from ensue.tasks.classification import POOLINGS, ClassifierSizes
+
+TOKENS = ("auto", *KINDS)
+MANY = 20_000
+"""Sequences from which batches are larger."""
+LONGEST_TEXT = 400
+"""Tokens of a text that are read; where more are needed, `longest` says so."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A named set of numbers to train with."""
+
+    embedding: int
+    hidden: tuple[int, ...]
+    epochs: float
+    least_steps: int
+    """For a small table: so many steps at least, for early stopping to choose from."""
+
+
+PRESETS: Mapping[str, Recipe] = MappingProxyType(
+    {
+        "fast": Recipe(100, (64,), epochs=3.0, least_steps=300),
+        "default": Recipe(200, (150,), epochs=6.0, least_steps=600),
+        "thorough": Recipe(300, (256, 256), epochs=12.0, least_steps=1500),
+    }
+)
+"""Recipes by name: 'fast' for a first look, 'default', 'thorough' where an hour is well spent."""
+
+
+@dataclass(frozen=True)
+class ClassificationOptions:
+    """How to train a classifier. Whatever is None depends on the preset and on what is classified.
+
+    >>> ClassificationOptions(preset="fast").sizes(reads_text=True).hidden
+    (64,)
+    """
+
+    preset: str = "default"
+    """'fast', 'default' or 'thorough'."""
+    tokens: str = "auto"
+    """'words', 'subwords', 'characters', 'bytes'; 'auto': words, or characters where a language has no spaces."""
+    vocabulary: int | None = None
+    """Different tokens at most."""
+    lowercase: bool = True
+    """Read texts in lower case."""
+    normalise: str = "NFC"
+    """The form of Unicode characters: 'none', 'NFC' or 'NFKC'."""
+    bidirectional: bool = True
+    """Read in both directions; False gives a classifier that streams."""
+    pooling: str | None = None
+    """'attention', 'mean', 'max' or 'last'; None: attention in both directions, last in one."""
+    hidden_size: int | None = None
+    """Units of an LSTM layer, in each direction."""
+    layers: int | None = None
+    """LSTM layers on top of each other."""
+    embedding: int | None = None
+    """Numbers in the vector of a token, or channels of the convolution over values."""
+    dropout: float | None = None
+    """Share of features left out while training, before the LSTM and before the softmax."""
+    longest: int | None = None
+    """Tokens of a text that are read at most."""
+    class_weights: str = "equal"
+    """What a row counts: 'equal', or 'balanced' by how rare its class is."""
+    label_smoothing: float = 0.1
+    """Share of the probability that a label gives away to all classes (Szegedy et al. 2016, sec. 7)."""
+    calibrate: bool = True
+    """Divide log probabilities by the temperature that suits the validation rows best."""
+    epochs: float | None = None
+    """How often each row is seen."""
+    steps: int | None = None
+    """Training steps at most, instead of epochs."""
+    batch_size: int | None = None
+    """Rows of a training step."""
+    learning_rate: float | None = None
+    """Highest learning rate."""
+    seed: int = 0
+    """Seed of everything random."""
+    device: str = "auto"
+    """Where to train: 'auto', 'cpu', 'cuda', 'mps'."""
+    threads: int | None = None
+    """Processor threads; None: one."""
+    precision: str = "auto"
+    """'float32', 'bfloat16' or 'auto'."""
+
+    def __post_init__(self) -> None:
+        for name, known in (
+            ("preset", PRESETS),
+            ("tokens", TOKENS),
+            ("normalise", NORMAL_FORMS),
+            ("class_weights", ("equal", "balanced")),
+        ):
+            if getattr(self, name) not in known:
+                raise ConfigError(f"{name} is '{getattr(self, name)}', {nearest(str(getattr(self, name)), known)}")
+        if self.pooling is not None and self.pooling not in POOLINGS:
+            raise ConfigError(f"pooling is '{self.pooling}', {nearest(self.pooling, POOLINGS)}")
+        for name in ("hidden_size", "layers", "embedding", "steps", "batch_size", "threads"):
+            if getattr(self, name) is not None:
+                check_whole("classification", name, getattr(self, name))
+        check_whole("classification", "seed", self.seed, 0)
+        for name in ("dropout", "label_smoothing"):
+            value = getattr(self, name)
+            if value is not None and not 0 <= value < 1:
+                raise ConfigError(f"{name} is {value!r}, expected a share from 0 to below 1.")
+        if self.learning_rate is not None and not 0 < self.learning_rate < 1:
+            raise ConfigError(f"learning_rate is {self.learning_rate}, expected a number between 0 and 1, such as 0.001.")
+        if self.epochs is not None and not self.epochs > 0:
+            raise ConfigError(f"epochs is {self.epochs}, expected a number above 0.")
+        self.sizes(reads_text=True)
+
+    @property
+    def recipe(self) -> Recipe:
+        return PRESETS[self.preset]
+
+    def sizes(self, reads_text: bool) -> ClassifierSizes:
+        """The network these choices describe."""
+        recipe = self.recipe
+        hidden = (self.hidden_size or recipe.hidden[0],) * (self.layers or len(recipe.hidden))
+        dropout = self.dropout if self.dropout is not None else 0.5 if reads_text else 0.3
+        return ClassifierSizes(
+            hidden=hidden,
+            embedding=self.embedding or (recipe.embedding if reads_text else 64),
+            bidirectional=self.bidirectional,
+            pooling=self.pooling or ("attention" if self.bidirectional else "last"),
+            input_dropout=dropout if reads_text else 0.0,
+            hidden_dropout=round(dropout * 0.6, 4) if len(hidden) > 1 else 0.0,
+            output_dropout=dropout,
+        )
+
+    def batch(self, rows: int) -> int:
+        """Rows of a training step, where there are so many."""
+        return self.batch_size or (64 if rows >= MANY else 32 if rows >= 500 else 16)

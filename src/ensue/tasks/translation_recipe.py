@@ -1,0 +1,98 @@
+"""How a translation model is trained: what a user chooses, and the recipes that have a name."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from ensue.data.text import KINDS, NORMAL_FORMS
+from ensue.errors import ConfigError, nearest
+from ensue.layers.base import check_whole
+from ensue.tasks.translation import Sizes
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The numbers one training runs with."""
+
+    sizes: Sizes
+    epochs: int
+    """How often each pair is seen ..."""
+    least_steps: int
+    """... but so many steps at least, for a corpus of a few hundred pairs."""
+    batch: int = 80
+    """Sentences in a training step."""
+    learning_rate: float = 2e-3
+    smoothing: float = 0.1
+    """The share of probability that a target token gives away to all others (Szegedy et al. 2016, sec. 7)."""
+    average_decay: float = 0.998
+    """The running average of weights that stands in for averaging checkpoints."""
+
+
+PRESETS: Mapping[str, Recipe] = types.MappingProxyType(
+    {
+        "fast": Recipe(Sizes(128, 128, 1, 256, dropout=0.2), epochs=8, least_steps=400, learning_rate=3e-3),
+        "default": Recipe(Sizes(256, 256, 1, 512, dropout=0.35, word_dropout=0.05), epochs=14, least_steps=1000),
+        "thorough": Recipe(Sizes(512, 512, 2, 768, dropout=0.5, word_dropout=0.1), epochs=30, least_steps=2000),
+    }
+)
+"""Recipes by name: 'fast' for a first look, 'default' for most corpora, 'thorough' where there is a GPU or a night."""
+
+
+@dataclass(frozen=True)
+class TranslationOptions:
+    """What can be chosen. Numbers that are None are those of the preset.
+
+    >>> TranslationOptions(preset="fast", steps=10).steps
+    10
+    """
+
+    preset: str = "default"
+    tokens: str = "subwords"
+    """'subwords', 'words', 'characters' or 'bytes'."""
+    shared: bool | None = None
+    """One vocabulary and one table of vectors for both languages; None: except for words."""
+    vocabulary: int | None = None
+    """Different tokens at most; None: as many as suit the text."""
+    lowercase: bool = False
+    normalise: str = "NFC"
+    steps: int | None = None
+    """Training steps at most."""
+    batch: int | None = None
+    learning_rate: float | None = None
+    dropout: float | None = None
+    seed: int = 0
+    device: str = "auto"
+    threads: int | None = None
+    precision: str = "auto"
+
+    def __post_init__(self) -> None:
+        if self.preset not in PRESETS:
+            raise ConfigError(f"preset is '{self.preset}', {nearest(self.preset, PRESETS)}")
+        if self.tokens not in KINDS:
+            raise ConfigError(f"tokens is '{self.tokens}', {nearest(self.tokens, KINDS)}")
+        if self.normalise not in NORMAL_FORMS:
+            raise ConfigError(f"normalise is '{self.normalise}', {nearest(self.normalise, NORMAL_FORMS)}")
+        for name in ("steps", "batch", "threads"):
+            if getattr(self, name) is not None:
+                check_whole("translation", name, getattr(self, name))
+        check_whole("translation", "seed", self.seed, 0)
+        if self.learning_rate is not None and not 0 < self.learning_rate < 1:
+            raise ConfigError(
+                f"learning_rate is {self.learning_rate}, expected a number between 0 and 1, such as 0.001."
+            )
+
+    @property
+    def recipe(self) -> Recipe:
+        """The preset with what was chosen in its place."""
+        recipe = PRESETS[self.preset]
+        if self.dropout is not None:
+            recipe = replace(recipe, sizes=replace(recipe.sizes, dropout=self.dropout))
+        chosen = {"batch": self.batch, "learning_rate": self.learning_rate}
+        return replace(recipe, **{name: value for name, value in chosen.items() if value is not None})
+
+    @property
+    def shares(self) -> bool:
+        """Whether both languages have the same tokens."""
+        return self.tokens != "words" if self.shared is None else self.shared
