@@ -15,7 +15,20 @@ import typer
 from typer.core import TyperGroup
 
 from ensue import __version__
-from ensue.cli import backtest, demo, forecast, info, inspect, pretrain, stream, train, translate
+from ensue.cli import (
+    backtest,
+    compose,
+    demo,
+    evaluate,
+    forecast,
+    generate,
+    info,
+    inspect,
+    pretrain,
+    stream,
+    train,
+    translate,
+)
 from ensue.cli.console import Voice
 from ensue.errors import EnsueError
 
@@ -27,7 +40,11 @@ class Verbs(TyperGroup):
     """The verbs in the order they are used."""
 
     def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]  # Typer's own context, re-exported
-        return ["train", "forecast", "stream", "backtest", "translate", "inspect", "info", "pretrain", "demo"]
+        return [
+            *("train", "forecast", "stream", "backtest", "inspect"),
+            *("generate", "evaluate", "predict", "translate", "compose"),
+            *("info", "pretrain", "demo"),
+        ]
 
 
 app = typer.Typer(
@@ -43,7 +60,10 @@ app.command("forecast")(forecast.forecast)
 app.command("stream")(stream.stream)
 app.command("backtest")(backtest.backtest)
 app.command("inspect")(inspect.inspect)
+app.command("generate")(generate.generate)
+app.command("evaluate")(evaluate.evaluate)
 app.command("translate")(translate.translate)
+app.command("compose")(compose.compose)
 app.command("info")(info.info)
 app.command("pretrain")(pretrain.pretrain)
 app.add_typer(demo.app, name="demo")

@@ -49,6 +49,13 @@ def forecaster_of(model: Path | None, columns: Columns, weights: str = "float32"
     return of_task(load(model, weights=weights), "forecasting", model)
 
 
+def model_of(path: Path, task: str) -> Any:
+    """The model of a file, if it is one for that task."""
+    from ensue.estimators import load
+
+    return of_task(load(path), task, path)
+
+
 def of_task(model: Any, task: str, path: Path) -> Any:
     """The model, if it is one for that task. Raises `ModelFileError` for another one, and says what that one is for."""
     found = model.describe()["task"]

@@ -23,6 +23,8 @@ from ensue.cli.options import (
     season,
 )
 from ensue.cli.results import check_not_input, print_json, print_line
+from ensue.cli.train_melody import melody
+from ensue.cli.train_text import text
 from ensue.cli.train_translate import train_translate
 from ensue.cli.training import TRAINING, check_output, checkpoint_of, given, remove
 from ensue.config import PRESETS, DataOptions, TrainOptions, load_config
@@ -38,7 +40,9 @@ def task() -> None:
     """Train a model for a task."""
 
 
+app.command("text")(text)
 app.command("translate")(train_translate)
+app.command("melody")(melody)
 
 
 @app.command("forecast")

@@ -173,9 +173,14 @@ class Translator(Estimator[TranslationTask]):
 
     def describe(self) -> dict[str, Any]:
         """What the fitted model is, as plain values."""
-        task = self.task_ if hasattr(self, "task_") else None
-        own = {} if task is None else {"source": _vocabulary(task.source), "target": _vocabulary(task.target)}
-        return super().describe() | own
+        found, task = super().describe(), self.task_
+        own = {
+            "parameters": task.parameter_count,
+            "source": _vocabulary(task.source),
+            "target": _vocabulary(task.target),
+            "shared": task.shared,
+        }
+        return found | own
 
     def _learned(self, task: TranslationTask, weights: dict[str, Weights], report: TrainingReport) -> None:
         super()._learned(task, weights, report)

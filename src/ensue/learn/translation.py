@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ensue.data.sentence_pairs import SentencePairs
-from ensue.data.text import END, TextFrontEnd, TextOptions
+from ensue.data.text import END, TextFrontEnd
 from ensue.errors import DataError
 from ensue.learn.devices import device_of, threads
 from ensue.learn.loop import LoopOptions, train
@@ -98,7 +98,7 @@ def fit(
 
 def learn_front_ends(pairs: SentencePairs, options: TranslationOptions) -> tuple[TextFrontEnd, TextFrontEnd]:
     """The front end of each language; where they share, one that both sides' sentences gave."""
-    text = TextOptions(options.tokens, options.vocabulary, options.lowercase, options.normalise)
+    text = options.text
     if options.shares:
         both = TextFrontEnd.learn([*pairs.source, *pairs.target], text)
         return both, both

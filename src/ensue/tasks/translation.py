@@ -90,6 +90,13 @@ class TranslationTask:
             "answer": Network((SoftmaxHead(size.embedding, self.target.size),)),
         }
 
+    @property
+    def parameter_count(self) -> int:
+        """Numbers that are learned: tables that are one count once."""
+        whole = sum(network.parameter_count for network in self.networks().values())
+        target, source = (side.size * self.sizes.embedding for side in (self.target, self.source))
+        return whole - target - (source if self.shared else 0)
+
     def to_json(self) -> dict[str, Any]:
         """As plain values; shared tokens are written once."""
         return {

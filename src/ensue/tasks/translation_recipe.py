@@ -6,9 +6,9 @@ import types
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from ensue.data.text import KINDS, NORMAL_FORMS
+from ensue.data.text import KINDS, TextOptions
 from ensue.errors import ConfigError, nearest
-from ensue.layers.base import check_whole
+from ensue.layers.base import check_rate, check_whole
 from ensue.tasks.translation import Sizes
 
 
@@ -29,6 +29,8 @@ class Recipe:
     average_decay: float = 0.998
     """The running average of weights that stands in for averaging checkpoints."""
 
+
+PRECISIONS = ("auto", "float32", "bfloat16")
 
 PRESETS: Mapping[str, Recipe] = types.MappingProxyType(
     {
@@ -72,12 +74,15 @@ class TranslationOptions:
             raise ConfigError(f"preset is '{self.preset}', {nearest(self.preset, PRESETS)}")
         if self.tokens not in KINDS:
             raise ConfigError(f"tokens is '{self.tokens}', {nearest(self.tokens, KINDS)}")
-        if self.normalise not in NORMAL_FORMS:
-            raise ConfigError(f"normalise is '{self.normalise}', {nearest(self.normalise, NORMAL_FORMS)}")
+        if self.precision not in PRECISIONS:
+            raise ConfigError(f"precision is '{self.precision}', {nearest(self.precision, PRECISIONS)}")
+        self.text  # noqa: B018 - refuses what cannot be right
         for name in ("steps", "batch", "threads"):
             if getattr(self, name) is not None:
                 check_whole("translation", name, getattr(self, name))
         check_whole("translation", "seed", self.seed, 0)
+        if self.dropout is not None:
+            check_rate("translation", "dropout", self.dropout)
         if self.learning_rate is not None and not 0 < self.learning_rate < 1:
             raise ConfigError(
                 f"learning_rate is {self.learning_rate}, expected a number between 0 and 1, such as 0.001."
@@ -91,6 +96,11 @@ class TranslationOptions:
             recipe = replace(recipe, sizes=replace(recipe.sizes, dropout=self.dropout))
         chosen = {"batch": self.batch, "learning_rate": self.learning_rate}
         return replace(recipe, **{name: value for name, value in chosen.items() if value is not None})
+
+    @property
+    def text(self) -> TextOptions:
+        """How text is cut into tokens."""
+        return TextOptions(self.tokens, self.vocabulary, self.lowercase, self.normalise)
 
     @property
     def shares(self) -> bool:

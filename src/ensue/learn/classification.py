@@ -1,0 +1,270 @@
+"""Training the classification task: batches of sequences of similar length, and how good the answers are.
+
+The weights that are kept are those with the fewest errors on the validation rows, the surer ones among equals. The
+temperature that makes probabilities believable is found on the same rows. Letters of shapes: `batch time features`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ensue.data.labelled import Labelled
+from ensue.data.text import UNKNOWN
+from ensue.learn.devices import device_of, threads
+from ensue.learn.loop import LoopOptions, train
+from ensue.learn.modules import build, load_weights, weights_to_numpy
+from ensue.learn.precision import mixed
+from ensue.reports import Measure, Progress, TrainingReport
+from ensue.tasks.class_scores import ClassScores, best_temperature, doubt, score, tempered
+from ensue.tasks.classification import ClassificationTask
+from ensue.tasks.classification_options import ClassificationOptions
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+    from torch import Tensor
+
+Weights = dict[str, NDArray[Any]]
+Sequences = Sequence[NDArray[np.float32]]
+
+ERRORS = "error rate"
+POOL = 50
+"""Batches whose sequences are put in order of length together."""
+ROOM = 30_000
+"""Steps of a batch at most, so that long sequences fit in memory."""
+RARE = 0.25
+"""A token seen n times is read as unknown with probability r / (r + n) while training (Kiperwasser & Goldberg 2016, sec.
+4.1), so that the unknown token means a rare one."""
+VALIDATIONS = 25
+"""Validations in a training."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What training leaves."""
+
+    task: ClassificationTask
+    weights: Weights
+    report: TrainingReport
+    scores: ClassScores
+    """On the validation rows, as calibrated."""
+    before: ClassScores
+    """The same before the temperature."""
+
+
+def fit(
+    training: Labelled,
+    validation: Labelled,
+    task: ClassificationTask,
+    options: ClassificationOptions,
+    *,
+    begin: Weights | None = None,
+    baseline: tuple[str, float],
+    checkpoint: Path | None = None,
+    resume: bool = False,
+    progress: Callable[[Progress], None] | None = None,
+) -> Fitted:
+    """Train a classifier.
+
+    Args:
+        task: with the front end and the classes of the training rows.
+        begin: weights of some of the network's parameters, such as those of a language model; for the first third of the
+            training they stay as they are (gradual unfreezing, Howard & Ruder 2018, sec. 3.3).
+        baseline: what the answers are compared with: its name and its error rate.
+        checkpoint: file for going on after a crash, with `resume`.
+
+    Raises `TrainingError` when the loss is no longer a number.
+    """
+    with threads(options.threads):
+        objective = _Objective(training, validation, task, options, begin or {}, baseline[1])
+        steps = steps_for(len(training), options)
+        objective.frozen_until = steps // 3 if begin else 0
+        loop = LoopOptions(
+            steps,
+            options.learning_rate or 1e-3,
+            warm_up=100,
+            weight_decay=0.02,
+            validate_every=max(10, steps // VALIDATIONS),
+            patience=10,
+            average_decay=0.998 if steps > 3000 else 0.99,
+            seed=options.seed,
+        )
+        report = train(
+            objective.module, objective, loop, checkpoint=checkpoint, resume=resume,
+            fingerprint=_fingerprint(training, validation, task, options, begin), progress=progress,
+            measure=Measure(ERRORS, baseline[0]),
+        )  # fmt: skip
+        log_p = objective.answers()
+        weights = weights_to_numpy(objective.module)
+    right = objective.right
+    before = score(log_p, right, task.classes)
+    if not options.calibrate:
+        return Fitted(task, weights, report, before, before)
+    temperature = best_temperature(log_p, right)
+    after = score(tempered(log_p, temperature), right, task.classes)
+    return Fitted(replace(task, temperature=temperature), weights, report, after, before)
+
+
+def steps_for(rows: int, options: ClassificationOptions) -> int:
+    """Training steps for so many rows.
+
+    >>> [steps_for(rows, ClassificationOptions()) for rows in (100, 10_000, 67_000)]
+    [600, 1878, 6282]
+    """
+    if options.steps is not None:
+        return options.steps
+    in_epoch = -(-rows // options.batch(rows))
+    if options.epochs is not None:
+        return max(1, round(options.epochs * in_epoch))
+    return max(round(options.recipe.epochs * in_epoch), options.recipe.least_steps)
+
+
+class _Objective:
+    """The loss of a step, and the error rate of the averaged weights."""
+
+    def __init__(
+        self,
+        training: Labelled,
+        validation: Labelled,
+        task: ClassificationTask,
+        options: ClassificationOptions,
+        begin: Weights,
+        baseline: float,
+    ) -> None:
+        self.task, self.options, self.baseline = task, options, baseline
+        self.device = device_of(options.device)
+        torch.manual_seed(options.seed)
+        self.module = build(task.networks()["network"]).to(self.device)
+        self.frozen_until, self.step = 0, 0
+        self._take(begin)
+        self.items = [task.read(item) for item in training.items]
+        self.held = [task.read(item) for item in validation.items]
+        self.labels, self.right = training.numbers(task.classes), validation.numbers(task.classes)
+        self.lengths = np.array([len(each) for each in self.items])
+        self.rows = options.batch(len(self.items))
+        self.hidden = _chances(self.items, task) if task.reads_text else None
+        weights = class_weights(self.labels, len(task.classes), options.class_weights)
+        self.weights = torch.from_numpy(weights).to(self.device)
+        self._epoch, self._batches = -1, [np.zeros(0, np.int64)]
+
+    def loss(self, step: int) -> Tensor:
+        """The cross entropy with smoothed labels, in nats, each row weighted by its class."""
+        self.step = step
+        places = self._places(step)
+        x, lengths = padded([self.items[row] for row in places])
+        if self.hidden is not None:
+            dice = np.random.default_rng((self.options.seed, 1, step)).random(x.shape[:2])
+            x[..., 0][dice < self.hidden[x[..., 0].astype(np.int64)]] = UNKNOWN
+        labels = torch.from_numpy(self.labels[places]).to(self.device)
+        with mixed(self.options.precision, self.module, max(self.task.sizes.hidden)):
+            log_p = self._answer(x, lengths)
+            return torch.nn.functional.cross_entropy(
+                log_p, labels, self.weights, label_smoothing=self.options.label_smoothing
+            )
+
+    def validate(self) -> tuple[float, float]:
+        """The error rate of the validation rows, ties broken by how sure the answers are; and the baseline's."""
+        return doubt(self.answers(), self.right), self.baseline
+
+    def answers(self) -> NDArray[np.float64]:
+        """Log probabilities of the validation rows, `(rows, classes)`."""
+        found = np.zeros((len(self.held), len(self.task.classes)))
+        with torch.no_grad():
+            for rows in together([len(each) for each in self.held], 256):
+                found[rows] = self._answer(*padded([self.held[row] for row in rows])).double().cpu().numpy()
+        return found
+
+    def _answer(self, x: NDArray[np.float32], lengths: list[int]) -> Float[Tensor, "batch classes"]:
+        inside = torch.tensor(lengths, device=self.device)
+        output, _ = self.module(torch.from_numpy(x).to(self.device), lengths=inside)
+        last = (inside - 1) if self.task.sizes.causal else torch.zeros_like(inside)
+        return output[torch.arange(len(output), device=self.device), last].float()
+
+    def _places(self, step: int) -> NDArray[np.int64]:
+        """The rows of one step's batch, a function of seed and step alone."""
+        epoch, place = divmod(step, -(-len(self.items) // self.rows))
+        if epoch != self._epoch:
+            dice = np.random.default_rng((self.options.seed, 0, epoch))
+            shuffled = dice.permutation(len(self.items))
+            size = POOL * self.rows
+            pools = [shuffled[at : at + size] for at in range(0, len(shuffled), size)]
+            ordered = [pool[np.argsort(self.lengths[pool], kind="stable")] for pool in pools]
+            batches = [rows[at : at + self.rows] for rows in ordered for at in range(0, len(rows), self.rows)]
+            self._batches, self._epoch = [batches[each] for each in dice.permutation(len(batches))], epoch
+        rows = self._batches[place]
+        fitting = max(1, ROOM // int(self.lengths[rows].max()))
+        if fitting >= len(rows):
+            return rows
+        return np.random.default_rng((self.options.seed, 2, step)).choice(rows, fitting, replace=False)
+
+    def _take(self, begin: Weights) -> None:
+        """Begin with these weights, and hold them still while `step` is below `frozen_until`."""
+        if not begin:
+            return
+        load_weights(self.module, weights_to_numpy(self.module) | begin)
+        for name, parameter in self.module.named_parameters():
+            if name in begin:
+                parameter.register_hook(lambda gradient: gradient * (self.step >= self.frozen_until))
+
+
+def padded(items: Sequences) -> tuple[NDArray[np.float32], list[int]]:
+    """Sequences as one array `(batch, time, features)`, zeros after their ends, and their lengths."""
+    lengths = [len(each) for each in items]
+    x = np.zeros((len(items), max(lengths), items[0].shape[1]), np.float32)
+    for row, each in zip(x, items, strict=True):
+        row[: len(each)] = each
+    return x, lengths
+
+
+def together(lengths: Sequence[int], most: int) -> list[NDArray[np.int64]]:
+    """All rows by their lengths, in batches of `most` rows or fewer where they are long."""
+    order = np.argsort(lengths, kind="stable")[::-1]
+    batches = []
+    while len(order):
+        count = min(most, max(1, ROOM // lengths[order[0]]))
+        batches.append(order[:count])
+        order = order[count:]
+    return batches
+
+
+def class_weights(labels: NDArray[np.int64], classes: int, how: str) -> NDArray[np.float32]:
+    """What a row of each class counts: one, or so much that all classes count the same.
+
+    >>> class_weights(np.array([0, 0, 0, 1]), 2, "balanced").tolist()
+    [0.6666666865348816, 2.0]
+    """
+    if how == "equal":
+        return np.ones(classes, np.float32)
+    counts = np.maximum(np.bincount(labels, minlength=classes), 1)
+    return (len(labels) / classes / counts).astype(np.float32)
+
+
+def _chances(items: Sequences, task: ClassificationTask) -> NDArray[np.float64]:
+    """How likely each token is to be read as unknown."""
+    every = np.concatenate(list(items))[:, 0].astype(np.int64)
+    counts = np.bincount(every, minlength=task.networks()["network"].layers[0].vocabulary_size)  # type: ignore[union-attr]
+    return RARE / (RARE + counts)
+
+
+def _fingerprint(
+    training: Labelled,
+    validation: Labelled,
+    task: ClassificationTask,
+    options: ClassificationOptions,
+    begin: Weights | None,
+) -> str:
+    """Tells whether a checkpoint belongs to the same rows, task and options."""
+    chosen = {name: value for name, value in asdict(options).items() if name != "threads"}
+    plain = [training.digest(), validation.digest(), task.to_json(), chosen, sorted(begin or ())]
+    found = hashlib.sha256(json.dumps(plain, sort_keys=True).encode())
+    for name in sorted(begin or ()):
+        found.update((begin or {})[name].tobytes())
+    return found.hexdigest()
