@@ -84,7 +84,7 @@ def translate(
         from ensue.plotting.attention import save_attention
 
         save_attention(shown, attention)
-        voice.say(f"Wrote {attention}, {len(shown)} sentences.")
+        voice.say(f"Wrote {attention}, {len(shown)} sentence" + ("." if len(shown) == 1 else "s."))
 
 
 def _translated(

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensue.data.text import TextFrontEnd, TextOptions
-from ensue.data.text_files import iterate_text
+from ensue.data.text_files import iterate_text, text_blocks
 from ensue.errors import DataError, StorageError
 from ensue.storage import write_atomically
 
@@ -121,7 +121,7 @@ def _blocks(text: str | Path) -> Iterator[str]:
     if isinstance(text, Path):
         yield from iterate_text(text, BLOCK)
     else:
-        yield from (text[first : first + BLOCK] for first in range(0, len(text), BLOCK))
+        yield from text_blocks(text, BLOCK)
 
 
 def _size(path: Path) -> int:

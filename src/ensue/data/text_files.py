@@ -26,7 +26,7 @@ def read_lines(path: str | Path) -> list[str]:
 
 
 def iterate_text(path: str | Path, block: int = BLOCK) -> Iterator[str]:
-    """The text in blocks of about so many bytes that end with a line where lines are shorter than a block.
+    """The text in blocks of about so many bytes that end with a line, or before a word where lines are longer than that.
 
     Windows' and old Mac's line ends become "\\n", a byte order mark is left out.
     """
@@ -49,7 +49,7 @@ def iterate_text(path: str | Path, block: int = BLOCK) -> Iterator[str]:
             kept += text
             if not data:
                 break
-            cut = kept.rfind("\n") + 1 or (len(kept) if len(kept) > 4 * block else 0)
+            cut = kept.rfind("\n") + 1 or (between_words(kept) if len(kept) > 4 * block else 0)
             if cut and kept[cut - 1] == "\r":
                 cut -= 1
             if cut:
@@ -59,6 +59,27 @@ def iterate_text(path: str | Path, block: int = BLOCK) -> Iterator[str]:
         raise DataError(f"{path} is empty: give a file with text in it.")
     if kept:
         yield _lines_ended(kept)
+
+
+def text_blocks(text: str, block: int = BLOCK) -> Iterator[str]:
+    """The same of a text in memory, in characters.
+
+    >>> list(text_blocks("one two three", block=6))
+    ['one', ' two', ' three']
+    """
+    start = 0
+    while len(text) - start > block:
+        part = text[start : start + block]
+        end = start + (part.rfind("\n") + 1 or between_words(part))
+        yield text[start:end]
+        start = end
+    yield text[start:]
+
+
+def between_words(text: str) -> int:
+    """Where a text can be cut near its end: before its last space, or at its end where there is none."""
+    space = text.rfind(" ")
+    return space if space > 0 else len(text)
 
 
 def _lines_ended(text: str) -> str:

@@ -36,6 +36,8 @@ Weights = dict[str, NDArray[Any]]
 
 LONGEST = 1024
 """Tokens of a tune that are learned from at a time; a longer one is cut into pieces."""
+OWN_KEY = 0.5
+"""The share of tunes that an epoch leaves in their own key: tunes to come will not be in all keys alike."""
 BUCKET = 8
 """Batches whose tunes are put in order of length together, so that a batch has little padding."""
 
@@ -186,7 +188,8 @@ class _Objective:
             some = some[np.argsort(lengths[some], kind="stable")]
             batches += [some[first : first + self.rows] for first in range(0, len(some), self.rows)]
         self.batches = [batches[place] for place in rng.permutation(len(batches))]
-        self.shifts = rng.integers(-self.recipe.transpose, self.recipe.transpose + 1, len(self.pieces))
+        shifts = rng.integers(-self.recipe.transpose, self.recipe.transpose + 1, len(self.pieces))
+        self.shifts = np.where(rng.random(len(self.pieces)) < OWN_KEY, 0, shifts)
         self.epoch = epoch
 
     def _piece(self, number: int) -> tuple[NDArray[Any], ...]:

@@ -123,6 +123,11 @@ class ClassificationOptions:
     def recipe(self) -> Recipe:
         return PRESETS[self.preset]
 
+    @property
+    def longest_text(self) -> int:
+        """Tokens of a text that are read."""
+        return self.longest or LONGEST_TEXT
+
     def sizes(self, reads_text: bool) -> ClassifierSizes:
         """The network these choices describe."""
         recipe = self.recipe

@@ -76,7 +76,7 @@ class TranslationOptions:
             raise ConfigError(f"tokens is '{self.tokens}', {nearest(self.tokens, KINDS)}")
         if self.precision not in PRECISIONS:
             raise ConfigError(f"precision is '{self.precision}', {nearest(self.precision, PRECISIONS)}")
-        self.text  # noqa: B018 - refuses what cannot be right
+        _ = self.text  # refuses what cannot be right
         for name in ("steps", "batch", "threads"):
             if getattr(self, name) is not None:
                 check_whole("translation", name, getattr(self, name))

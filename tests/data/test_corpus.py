@@ -1,0 +1,77 @@
+"""A text prepared for training: in memory and on file the same, safe to interrupt."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ensue.data import corpus
+from ensue.data.corpus import last_part, prepare
+from ensue.data.text import TextOptions
+from ensue.errors import DataError
+
+TEXT = "".join(f"line {number} of a text, one of many\n" for number in range(500))
+
+
+@pytest.fixture
+def long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(corpus, "LONG", 100)
+    monkeypatch.setattr(corpus, "BLOCK", 1000)
+    path = tmp_path / "long.txt"
+    path.write_text(TEXT)
+    return path
+
+
+@pytest.mark.parametrize("kind", ["characters", "words", "bytes"])
+def test_on_file_as_in_memory(long: Path, tmp_path: Path, kind: str) -> None:
+    options = TextOptions(tokens=kind)
+    here = prepare(TEXT, options)
+    there = prepare(long, options, folder=tmp_path / "kept")
+    assert np.array_equal(here.tokens, there.tokens) and here.front_end.to_json() == there.front_end.to_json()
+    assert isinstance(there.tokens, np.memmap) and there.tokens.dtype == np.uint16
+    assert there.findings[0] == f"{long}: prepared in {tmp_path / 'kept'}."
+
+
+def test_what_was_kept_is_used_again(long: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    prepare(long, TextOptions(), folder=tmp_path / "kept")
+    monkeypatch.setattr(corpus, "_write", lambda *_: pytest.fail("it was made anew"))
+    again = prepare(long, TextOptions(), folder=tmp_path / "kept")
+    assert again.front_end.decode(again.tokens) == TEXT
+
+
+def test_another_text_or_another_cut_is_made_anew(long: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "kept"
+    prepare(long, TextOptions(), folder=folder)
+    prepare(long, TextOptions(lowercase=True), folder=folder)
+    long.write_text(TEXT + "more\n")
+    assert prepare(long, TextOptions(), folder=folder).front_end.decode([3]) != ""
+    assert len(list(folder.glob("*.json"))) == 3
+
+
+def test_an_interrupted_preparation_leaves_nothing_behind(
+    long: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(corpus.os, "fsync", broken)
+    with pytest.raises(KeyboardInterrupt):
+        prepare(long, TextOptions(), folder=tmp_path / "kept")
+    assert list((tmp_path / "kept").iterdir()) == []
+
+
+def test_a_damaged_preparation_is_refused(long: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "kept"
+    prepare(long, TextOptions(), folder=folder)
+    (file,) = folder.glob("*.tokens")
+    file.write_bytes(file.read_bytes()[:100])
+    with pytest.raises(DataError) as refused:
+        prepare(long, TextOptions(), folder=folder)
+    assert str(refused.value) == f"{file} is damaged: remove the folder {folder}, and it is made anew."
+
+
+def test_too_little_text_is_refused() -> None:
+    with pytest.raises(DataError, match=r"^The text has 4 tokens, expected a few hundred at least: give more text\.$"):
+        last_part(np.arange(4), 0.1)
