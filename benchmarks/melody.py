@@ -14,13 +14,10 @@ With --validation the test part is never read. Data: the folder that ENSUE_DATA 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import os
 import resource
-import tarfile
 import time
-from collections.abc import Callable
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -52,8 +49,11 @@ def run(name: str, splits: Splits, places: Places, options: MelodyOptions, test:
 
     def show(progress: Any) -> None:
         if progress.step % 100 == 0 and progress.validation is not None:
-            print(f"{progress.step}/{progress.steps} loss {progress.loss:.4f} validation {progress.validation:.4f} "
-                  f"({time.monotonic() - began:.0f} s)", flush=True)
+            print(
+                f"{progress.step}/{progress.steps} loss {progress.loss:.4f} validation {progress.validation:.4f} "
+                f"({time.monotonic() - began:.0f} s)",
+                flush=True,
+            )
 
     fitted = fit(splits["train"], splits["valid"], task, options, baseline=("", float("nan")), progress=show)
     result: dict[str, Any] = {
@@ -85,8 +85,10 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--precision", default="float32")
     for each in fields(MelodyRecipe):
-        parser.add_argument("--" + each.name.replace("_", "-"), type=float if "dropout" in each.name or each.name in (
-            "learning_rate", "weight_decay") else int)
+        parser.add_argument(
+            "--" + each.name.replace("_", "-"),
+            type=float if "dropout" in each.name or each.name in ("learning_rate", "weight_decay") else int,
+        )
     given = vars(parser.parse_args())
     what, validation, out = (given.pop(each) for each in ("what", "validation", "out"))
     where = machine()

@@ -21,7 +21,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model of a few steps: what it says is no German yet, but it says something."""
     path = tmp_path_factory.mktemp("models") / "model.ensue"
     files = ["--source", str(EXAMPLE / "train.en"), "--target", str(EXAMPLE / "train.de")]
-    assert cli.run(["-q", "train", "translate", *files, "-o", str(path), "--preset", "fast", "--steps", "15"]) == 0
+    assert cli.run(["-q", "train", "translate", *files, "-o", str(path), "--preset", "fast", "--steps", "6"]) == 0
     return path
 
 
@@ -39,11 +39,11 @@ def test_training_says_what_it_found_and_how_well_it_translates(
     shutil.copy(EXAMPLE / "test.en", tmp_path / "valid.en")
     arguments = ["--source", str(EXAMPLE / "train.en"), "--target", str(EXAMPLE / "train.de")]
     arguments += ["--valid-source", str(tmp_path / "valid.en"), "--valid-target", str(EXAMPLE / "test.de")]
-    arguments += ["-o", str(tmp_path / "m.ensue"), "--preset", "fast", "--steps", "10", "--tokens", "characters", "--json"]
+    arguments += ["-o", str(tmp_path / "m.ensue"), "--preset", "fast", "--steps", "3", "--tokens", "characters", "--json"]
     assert cli.run(["train", "translate", *arguments]) == 0
     out, err = capsys.readouterr()
     result = json.loads(out)
-    assert (result["steps"], result["measure"]) == (10, "nats per token")
+    assert (result["steps"], result["measure"]) == (3, "nats per token")
     assert "- 120 pairs to learn from, " in err
     assert "characters, shared by both languages; unknown in validation: 0.00% of the source" in err
     assert "nats per token, sacreBLEU " in err
@@ -98,7 +98,7 @@ def test_a_picture_shows_what_was_looked_at(model: Path, tmp_path: Path, capsys:
     page = picture.read_text(encoding="utf-8")
     assert "The &lt;dog&gt; was here yesterday." in page and "<dog>" not in page
     assert page.count("<td") > 10 and "http" not in page.replace("http-equiv", "")
-    assert capsys.readouterr().err == f"Wrote {picture}, 1 sentence.\n"
+    assert capsys.readouterr().err.endswith(f"Wrote {picture}, 1 sentence.\n")
 
 
 @pytest.mark.parametrize(

@@ -73,5 +73,5 @@ def test_a_damaged_preparation_is_refused(long: Path, tmp_path: Path) -> None:
 
 
 def test_too_little_text_is_refused() -> None:
-    with pytest.raises(DataError, match=r"^The text has 4 tokens, expected a few hundred at least: give more text\.$"):
+    with pytest.raises(DataError, match=r"^The text has 4 tokens, expected 100 at least: give more text\.$"):
         last_part(np.arange(4), 0.1)

@@ -70,7 +70,9 @@ def compose(
             }
         )
     else:
-        print_line(f"{output}: {made} notes in {bars} bars of {tune.meter} after {len(tune.notes) - made} of the prompt.")
+        print_line(
+            f"{output}: {made} notes in {bars} bars of {tune.meter} after {len(tune.notes) - made} of the prompt."
+        )
     if plot is not None:
         _draw(tune, begun, plot, voice)
 

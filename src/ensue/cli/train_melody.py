@@ -12,7 +12,10 @@ from ensue.cli.options import Json
 from ensue.cli.training import TRAINING, Device, Output, Preset, Resume, Seed, Steps, Threads, given, train_to
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ensue.estimators.composer import Composer
+    from ensue.reports import Progress
 
 NOTES = "Notes"
 
@@ -70,10 +73,14 @@ def melody(
         device=device,
     )
     model = Composer(coding="chords" if polyphonic else "melody", **options)
+
+    def fit(checkpoint: Path, progress: Callable[[Progress], None]) -> None:
+        model.fit(folder, checkpoint=checkpoint, resume=resume, progress=progress)
+
     train_to(
         output,
         model,
-        lambda checkpoint, progress: model.fit(folder, checkpoint=checkpoint, resume=resume, progress=progress),
+        fit,
         voice=voice,
         resume=resume,
         json=json,

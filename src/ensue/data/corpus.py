@@ -26,6 +26,8 @@ LONG = 20_000_000
 """Bytes of a file from which its preparation is kept."""
 BLOCK = 1_000_000
 """Bytes that are cut into tokens at once."""
+FEWEST = 100
+"""Tokens that something can be learned from."""
 FORMAT = 1
 """Of what is kept; another one is made anew."""
 
@@ -65,9 +67,9 @@ def last_part(tokens: NDArray[Any], share: float) -> tuple[NDArray[Any], NDArray
     >>> [len(each) for each in last_part(np.arange(1000), share=0.1)]
     [900, 100]
     """
-    cut = len(tokens) - max(2, round(len(tokens) * share))
-    if cut < 3:
-        raise DataError(f"The text has {len(tokens)} tokens, expected a few hundred at least: give more text.")
+    if len(tokens) < FEWEST:
+        raise DataError(f"The text has {len(tokens)} tokens, expected {FEWEST} at least: give more text.")
+    cut = len(tokens) - round(len(tokens) * share)
     return tokens[:cut], tokens[cut:]
 
 

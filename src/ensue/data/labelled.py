@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,13 +79,21 @@ class Labelled:
         return found.hexdigest()
 
 
-def label_all(items: Sequence[Any], labels: Sequence[Any], names: Sequence[str] = ()) -> Labelled:
+def counted(index: int) -> int:
+    """The number of a row in a list: the first one is row 1."""
+    return index + 1
+
+
+def label_all(
+    items: Sequence[Any], labels: Sequence[Any], names: Sequence[str] = (), rows: Callable[[int], int] = counted
+) -> Labelled:
     """Sequences with their labels; rows whose text is blank are left out, and that is said.
 
     Args:
         items: texts, or arrays `(time,)` or `(time, channels)`.
         labels: one for each; numbers become their names.
         names: of the channels; counted where they have none.
+        rows: the number of a row for messages, from its index.
 
     Raises `DataError` where there are not equally many, nothing at all, both texts and numbers, sequences of different
     numbers of channels, or a label that is missing.
@@ -97,12 +105,12 @@ def label_all(items: Sequence[Any], labels: Sequence[Any], names: Sequence[str] 
         raise DataError(f"{len(items)} sequences and {len(labels)} labels were given, expected equally many.")
     if not items:
         raise DataError("There are no rows, expected sequences with their labels.")
-    said = [label_name(label, row) for row, label in enumerate(labels, start=1)]
+    said = [label_name(label, rows(index)) for index, label in enumerate(labels)]
     texts = [isinstance(item, str) for item in items]
     if any(texts) and not all(texts):
-        row = texts.index(not texts[0]) + 1
+        row = rows(texts.index(not texts[0]))
         raise DataError(f"Row {row} is of another kind than the first one, expected all texts or all numbers.")
-    return _texts(items, said) if texts[0] else _values(items, said, names)
+    return _texts(items, said, rows) if texts[0] else _values(items, said, names, rows)
 
 
 def label_name(label: Any, row: int) -> str:
@@ -183,28 +191,28 @@ def check_classes(training: Labelled, validation: Labelled) -> tuple[str, ...]:
     return tuple(findings)
 
 
-def _texts(items: list[str], labels: list[str]) -> Labelled:
+def _texts(items: list[str], labels: list[str], rows: Callable[[int], int]) -> Labelled:
     kept = [row for row, item in enumerate(items) if item.strip()]
     if not kept:
         raise DataError(f"All {len(items)} texts are blank, expected texts with words in them.")
     found: tuple[str, ...] = ()
     if blank := len(items) - len(kept):
-        first = next(row for row, item in enumerate(items) if not item.strip()) + 1
+        first = rows(next(index for index, item in enumerate(items) if not item.strip()))
         found = (f"Left out {blank} row{'s' * (blank > 1)} whose text is blank (the first is row {first}).",)
     return Labelled(tuple(items[row] for row in kept), tuple(labels[row] for row in kept), (), found)
 
 
-def _values(items: list[Any], labels: list[str], names: Sequence[str]) -> Labelled:
+def _values(items: list[Any], labels: list[str], names: Sequence[str], rows: Callable[[int], int]) -> Labelled:
     sequences = []
-    for row, item in enumerate(items, start=1):
+    for index, item in enumerate(items):
         try:
             sequences.append(as_sequence(item))
         except DataError as error:
-            raise DataError(f"Row {row}: {error}") from error
+            raise DataError(f"Row {rows(index)}: {error}") from error
     channels = sequences[0].shape[1]
-    for row, each in enumerate(sequences, start=1):
+    for index, each in enumerate(sequences):
         if each.shape[1] != channels:
-            raise DataError(f"Row {row} has {each.shape[1]} channels and the first one {channels}, expected the same of all.")
+            raise DataError(f"Row {rows(index)} has {each.shape[1]} channels and the first one {channels}, expected the same of all.")
     called = tuple(names) or tuple(f"channel_{i + 1}" for i in range(channels))
     lengths = [len(each) for each in sequences]
     findings = [f"{len(sequences):,} sequences of {min(lengths):,} to {max(lengths):,} steps, {_channels(called)}."]

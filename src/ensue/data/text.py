@@ -10,7 +10,7 @@ import codecs
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -75,7 +75,7 @@ class TextFrontEnd:
     apart: bool = True
     """Whether words are whatever stands between spaces; otherwise punctuation is cut off and marked as joined."""
     subwords: Subwords | None = None
-    findings: tuple[str, ...] = ()
+    findings: tuple[str, ...] = field(default=(), compare=False)
 
     @classmethod
     def learn(cls, texts: Iterable[str], options: TextOptions) -> TextFrontEnd:

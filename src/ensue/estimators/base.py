@@ -77,7 +77,7 @@ class Estimator(Generic[T]):
         from ensue.runtime.engine import slower
 
         found: Parts[T] = parts(arrays, description, cls.task_type)
-        known = inspect.signature(cls).parameters
+        known = cls().get_params()
         model = cls(**{name: _frozen(value) for name, value in found.options.items() if name in known})
         model._learned(found.task, found.weights, found.report)
         model.findings_ = slower()

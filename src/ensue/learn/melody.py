@@ -147,8 +147,12 @@ class _Objective:
         torch.manual_seed(options.seed)
         self.device = device_of(options.device)
         self.module = build(task.network()).to(self.device)
-        self.pieces = [(tune, first, min(first + LONGEST, count))
-                       for tune in training for count in [self._count(tune)] for first in range(0, count, LONGEST)]
+        self.pieces = [
+            (tune, first, min(first + LONGEST, count))
+            for tune in training
+            for count in [self._count(tune)]
+            for first in range(0, count, LONGEST)
+        ]
         self.tokens = sum(last - first for _, first, last in self.pieces)
         if not self.tokens:
             raise DataError("The tunes to learn from have no steps: give longer ones.")
@@ -164,7 +168,7 @@ class _Objective:
         epoch, place = divmod(step, per_epoch)
         if epoch != self.epoch:
             self._begin(epoch)
-        batch = self._batch([self._piece(each) for each in self.batches[place]])
+        batch = self._batch([self._piece(int(each)) for each in self.batches[place]])
         with mixed(self.precision, self.module, self.task.sizes.hidden_size):
             losses = self._losses(batch)
         return losses.sum() / batch.lengths.sum()

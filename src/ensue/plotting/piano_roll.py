@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from ensue.data.notes.events import pitch_name
 from ensue.errors import DataError
-from ensue.plotting.charts import COLOURS, ENSUE, GRID, OBSERVED, _altair, _finished
+from ensue.plotting.charts import COLOURS, GRID, _altair, _finished
+from ensue.plotting.rows import ENSUE, OBSERVED
 
 if TYPE_CHECKING:
     import altair
@@ -53,7 +54,9 @@ def piano_roll_chart(tune: Tune, prompt_ends: int = 0, *, title: str | None = No
         y=alt.Y("pitch:Q", title="pitch", scale=alt.Scale(domain=[low, high]), axis=_pitch_axis(alt, low, high)),
         y2="top:Q",
         color=alt.Color(
-            "part:N", scale=alt.Scale(domain=parts, range=[colours[part] for part in parts]), legend=alt.Legend(title=None)
+            "part:N",
+            scale=alt.Scale(domain=parts, range=[colours[part] for part in parts]),
+            legend=alt.Legend(title=None),
         ),
         tooltip=[
             alt.Tooltip("note:N"),

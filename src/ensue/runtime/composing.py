@@ -121,7 +121,9 @@ class NoteStream:
             if not 0 <= token < self.coding.classes:
                 raise UsageError(f"The token {token} is given, expected 0 to {self.coding.classes - 1}.")
             if not ahead.legal()[token]:
-                raise UsageError(f"The token {token} ({names[token]}) is given at step {ahead.step}, where it cannot be.")
+                raise UsageError(
+                    f"The token {token} ({names[token]}) is given at step {ahead.step}, where it cannot be."
+                )
             ahead.push(token)
 
 
@@ -181,7 +183,7 @@ def _drawn(stream: NoteStream, until: int, taste: Taste, rng: np.random.Generato
 def _compose_keys(
     coding: Keys, engine: Executor, prompt: Stepped, steps: int, taste: Taste, rng: np.random.Generator
 ) -> Stepped:
-    rows, roll = coding.rows(prompt)
+    rows, _ = coding.rows(prompt)
     state = None
     if len(rows):
         _, state = engine.forward(rows[None])
@@ -192,7 +194,9 @@ def _compose_keys(
         logits, state = engine.forward(row[None, None], state=state)
         before = _keys_on(logits[0, 0].astype(np.float64), taste, rng)
         made.append(before)
-    return of_roll(np.array(made).reshape(-1, KEYS), prompt.name, coding.places, prompt.meter, prompt.pickup, prompt.tempo)
+    return of_roll(
+        np.array(made).reshape(-1, KEYS), prompt.name, coding.places, prompt.meter, prompt.pickup, prompt.tempo
+    )
 
 
 def _keys_on(logits: Floats, taste: Taste, rng: np.random.Generator) -> NDArray[np.bool_]:

@@ -160,10 +160,15 @@ class ClassificationTask:
         tokens = self.front_end.encode(item)
         if not len(tokens):
             raise DataError("The text is empty, expected at least one word: leave it out.")
-        if self.longest is not None and len(tokens) > self.longest and not self.sizes.causal:
-            first = round(BEGINNING * self.longest)
-            tokens = np.concatenate([tokens[:first], tokens[len(tokens) - self.longest + first :]])
-        return tokens[:, None].astype(np.float32)
+        return tokens[self.kept(len(tokens)), None].astype(np.float32)
+
+    def kept(self, count: int) -> NDArray[np.int64]:
+        """Which of a text's tokens are read: all, or of a text that is too long the first and the last."""
+        places = np.arange(count)
+        if self.longest is None or count <= self.longest or self.sizes.causal:
+            return places
+        first = round(BEGINNING * self.longest)
+        return np.concatenate([places[:first], places[count - self.longest + first :]])
 
     def to_json(self) -> dict[str, Any]:
         """As plain values."""

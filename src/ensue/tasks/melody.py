@@ -112,7 +112,9 @@ class MelodyRecipe:
 
 PRESETS: Mapping[str, MelodyRecipe] = MappingProxyType(
     {
-        "fast": MelodyRecipe(hidden_size=96, layers=1, input_dropout=0.1, dropout=0.2, recurrent_dropout=0.0, steps=400),
+        "fast": MelodyRecipe(
+            hidden_size=96, layers=1, input_dropout=0.1, dropout=0.2, recurrent_dropout=0.0, steps=400
+        ),
         "default": MelodyRecipe(),
         "thorough": MelodyRecipe(hidden_size=384, dropout=0.5, recurrent_dropout=0.5, steps=12_000, learning_rate=2e-3),
     }
@@ -166,4 +168,3 @@ class MelodyOptions:
         """The preset's recipe with the numbers given here in place of its own."""
         given = {each.name: getattr(self, each.name) for each in fields(MelodyRecipe)}
         return replace(PRESETS[self.preset], **{name: value for name, value in given.items() if value is not None})
-

@@ -51,8 +51,8 @@ def of_steps(name: str, steps: Any, steps_per_quarter: int, meter: Meter | None 
         now = {int(pitch) for pitch in pitches}
         if not all(0 <= pitch <= 127 for pitch in now):
             raise DataError(f"'{name}' has the pitch {max(now, key=abs)} at step {step}, expected 0 to 127.")
-        for pitch in [pitch for pitch in since if pitch not in now]:
-            notes.append((since.pop(pitch), step, pitch))
+        ended = [pitch for pitch in since if pitch not in now]
+        notes += [(since.pop(pitch), step, pitch) for pitch in ended]
         for pitch in now - since.keys():
             since[pitch] = step
     array = np.array(sorted(notes, key=lambda note: (note[0], note[2])), dtype=np.int64).reshape(-1, 3)

@@ -157,8 +157,7 @@ def prepare(collection: Collection, polyphonic: bool, grid: int | None) -> Prepa
     if len(stepped) < 2:
         raise DataError(
             f"{_count(len(stepped), 'tune')} can be learned from, expected at least 2, one of them to validate on: "
-            "give more tunes."
-            + (f" {refused[0].reason}" if refused else "")
+            "give more tunes." + (f" {refused[0].reason}" if refused else "")
         )
     training, held_out = split(stepped)
     said.append(f"{_count(len(held_out), 'tune')} set aside to validate on.")

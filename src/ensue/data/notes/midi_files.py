@@ -69,7 +69,7 @@ def _tune(file: mido.MidiFile, path: Path) -> Tune:
                 if message.type == "note_on" and message.velocity > 0:
                     sounding[key] = now
             elif message.type == "set_tempo" and message.tempo and (tempo_at is None or now < tempo_at):
-                tempo, tempo_at = 6e7 / message.tempo, now
+                tempo, tempo_at = round(6e7 / message.tempo, 3), now
             elif message.type == "time_signature":
                 meters.append((now, _meter(message, path)))
         notes += [(start, now, pitch) for (_, pitch), start in sounding.items() if now > start]
@@ -96,13 +96,15 @@ def _meter(message: Any, path: Path) -> Meter:
     try:
         return Meter(message.numerator, message.denominator)
     except ValueError as error:
-        raise DataError(f"{path} has a time signature of {message.numerator}/{message.denominator}: mend it.") from error
+        raise DataError(
+            f"{path} has a time signature of {message.numerator}/{message.denominator}: mend it."
+        ) from error
 
 
 def _main_meter(meters: list[tuple[int, Meter]], end: int) -> Meter:
     """The one that lasts longest."""
     lasts: Counter[Meter] = Counter()
-    ordered = sorted({start: meter for start, meter in meters}.items())
+    ordered = sorted(dict(meters).items())
     for place, (start, meter) in enumerate(ordered):
         until = ordered[place + 1][0] if place + 1 < len(ordered) else end
         lasts[meter] += max(until - start, 0)

@@ -97,5 +97,6 @@ def baseline(coding: Coding | Keys, training: Sequence[Stepped], held_out: Seque
     if isinstance(coding, Keys):
         return "keys by how often they change", changing_keys_nats(training, held_out)
     return min(
-        ((f"{order}-grams", n_gram_nats(coding, training, held_out, order)) for order in (3, 5)), key=lambda each: each[1]
+        ((f"{order}-grams", n_gram_nats(coding, training, held_out, order)) for order in (3, 5)),
+        key=lambda each: each[1],
     )

@@ -1,0 +1,148 @@
+"""Training a language model: it learns, carries its state, resumes to the same weights, ties what is tied."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from ensue.data.text import TextFrontEnd, TextOptions
+from ensue.errors import ConfigError, DataError
+from ensue.learn.language_model import Corpus, LanguageObjective, learn, tie
+from ensue.learn.modules import build
+from ensue.learn.precision import mixed
+from ensue.runtime.language import LanguageRuntime
+from ensue.tasks.language_model import LanguageModelTask, LanguageSizes
+from ensue.tasks.language_options import LanguageOptions
+
+TEXT = "the cat sat on the mat and the dog sat on the cat.\n" * 60
+FRONT_END = TextFrontEnd.learn([TEXT], TextOptions(tokens="characters"))
+TOKENS = FRONT_END.encode(TEXT)
+CORPUS = Corpus(TOKENS[:2500], TOKENS[2500:])
+SMALL = {"hidden_size": 16, "layers": 2, "embedding": 8, "dropout": 0.2, "weight_drop": 0.1, "context_length": 20}
+
+
+def options(**changed: Any) -> LanguageOptions:
+    return LanguageOptions(**SMALL | {"batch_size": 8, "steps": 40, "learning_rate": 0.02} | changed).chosen("characters", 2500)
+
+
+def task(given: LanguageOptions) -> LanguageModelTask:
+    return LanguageModelTask(FRONT_END, given.sizes)
+
+
+def objective(given: LanguageOptions) -> LanguageObjective:
+    torch.manual_seed(0)
+    module = build(task(given).networks()["network"]).eval()
+    return LanguageObjective(module, CORPUS, given, torch.device("cpu"))
+
+
+def test_it_learns_better_than_frequencies() -> None:
+    given = options(steps=150, dropout=0.0, weight_drop=0.0)
+    weights, report = learn(task(given), CORPUS, given)
+    assert report.validation < 0.6 * report.baseline
+    assert report.measure.name == "nats per token"
+    scored = LanguageRuntime(task(given), weights).score(CORPUS.valid, 100)
+    assert scored.nats_per_token == pytest.approx(report.validation, rel=0.1)  # validated in parts, scored in one go
+
+
+def test_batches_go_on_where_the_last_one_ended() -> None:
+    made = objective(options())
+    first, wanted = made._batch(0, 0)
+    second, _ = made._batch(0, 1)
+    assert first.shape == (8, 20, 1) and wanted.shape == (8, 20)
+    assert torch.equal(first[:, 1:, 0].long(), wanted[:, :-1])
+    assert torch.equal(second[:, 0, 0].long(), wanted[:, -1])
+
+
+def test_the_state_is_carried_and_begun_anew_with_the_text() -> None:
+    made = objective(options(dropout=0.0, weight_drop=0.0))
+    after_one = made.loss(0) and [each.clone() for each in made._state]
+    alone = made.loss(1).item()
+    made._state = []
+    assert made.loss(1).item() != alone
+    made.loss(made.steps_in_epoch)  # the first step of the next epoch does not see this state
+    fresh = objective(options(dropout=0.0, weight_drop=0.0))
+    fresh.loss(made.steps_in_epoch)
+    assert all(torch.equal(one, two) for one, two in zip(made._state, fresh._state, strict=True))
+    assert len(after_one) == 4
+
+
+def test_a_killed_run_ends_in_the_same_weights(tmp_path: Path) -> None:
+    given = options()
+    whole, _ = learn(task(given), CORPUS, given, checkpoint=tmp_path / "a")
+
+    class Killed(Exception):
+        pass
+
+    def kill(progress: Any) -> None:
+        if progress.step == 30:
+            raise Killed
+
+    with pytest.raises(Killed):
+        learn(task(given), CORPUS, given, checkpoint=tmp_path / "b", progress=kill)
+    again, report = learn(task(given), CORPUS, given, checkpoint=tmp_path / "b", resume=True)
+    assert report.steps == 40
+    assert all(np.array_equal(whole[name], again[name]) for name in whole)
+
+
+def test_tied_weights_are_one_matrix_and_both_are_kept() -> None:
+    given = options(tied=True, embedding=16)
+    weights, _ = learn(task(given), CORPUS, given)
+    head = max(name for name in weights if name.endswith(".weight") and name != "layers.0.weight")
+    assert np.array_equal(weights["layers.0.weight"], weights[head])
+    task(given).networks()["network"].check_weights({name: each.shape for name, each in weights.items()})
+    module = build(task(given).networks()["network"])
+    tie(module)
+    assert sum(each.numel() for each in module.parameters()) < task(given).networks()["network"].parameter_count
+
+
+def test_activation_penalties_add_to_the_loss() -> None:
+    plain = objective(options(dropout=0.0, weight_drop=0.0)).loss(0)
+    for name in ("activation", "change"):
+        more = objective(options(dropout=0.0, weight_drop=0.0, **{name: 2.0})).loss(0)
+        assert more > plain
+
+
+def test_smoothing_mixes_in_all_tokens() -> None:
+    plain, smooth = objective(options()), objective(options(label_smoothing=0.5))
+    read, wanted = plain._batch(0, 0)
+    answers = plain.module(read)[0].detach()
+    own = -answers.gather(2, wanted[..., None]).mean()
+    assert smooth.loss(0).item() == pytest.approx(float(0.5 * own - 0.5 * answers.mean()), rel=1e-4)
+
+
+def test_a_text_too_short_is_refused() -> None:
+    given = options()
+    with pytest.raises(DataError, match=r"^The text has 2 tokens to learn from and 1 set aside, expected at least 3 and 2: give"):
+        learn(task(given), Corpus(TOKENS[:2], TOKENS[:1]), given)
+
+
+def test_a_short_text_is_read_in_shorter_batches() -> None:
+    made = LanguageObjective(objective(options()).module, Corpus(TOKENS[:30], TOKENS[:9]), options(), torch.device("cpu"))
+    assert made.rows * made.length < 30
+    assert torch.isfinite(made.loss(0))
+
+
+def test_choices_that_cannot_be_are_refused() -> None:
+    with pytest.raises(ConfigError, match=r"^precision is 'half', choose from 'auto', 'float32', 'bfloat16'\.$"):
+        mixed("half", torch.nn.Linear(1, 1), 10)
+    with pytest.raises(ConfigError, match=r"^dropout is 1, expected a share from 0 to below 1\.$"):
+        LanguageOptions(dropout=1)
+    with pytest.raises(ConfigError, match=r"^hidden_size is 0, expected a whole number of 1 or more\.$"):
+        LanguageOptions(hidden_size=0)
+    with pytest.raises(ConfigError, match=r"^preset is 'defaults', did you mean 'default'\?$"):
+        LanguageOptions(preset="defaults")
+    with pytest.raises(ConfigError, match=r"^The sizes are not chosen yet"):
+        _ = LanguageOptions().sizes
+
+
+def test_every_preset_and_kind_makes_a_network() -> None:
+    for kind in ("characters", "words", "subwords", "bytes"):
+        for preset in ("fast", "default", "thorough"):
+            for tokens in (1000, 1_000_000, 100_000_000):
+                chosen = LanguageOptions(preset=preset).chosen(kind, tokens)
+                assert chosen.epochs and chosen.sizes == LanguageSizes(**vars(chosen.sizes))
+                LanguageModelTask(FRONT_END, chosen.sizes).networks()

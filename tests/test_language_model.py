@@ -1,0 +1,163 @@
+"""`LanguageModel` and its verbs: from a text to a file, and from the file to text, in Python and from a shell."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import ensue
+from ensue import cli
+from ensue.errors import DataError, ModelFileError, NotFittedError, UsageError
+from ensue.estimators.language_model import LanguageModel
+
+TEXT = "".join(f"{who} {what} the {where}.\n" for _ in range(30) for who in ("she", "he") for what in ("saw", "left")
+               for where in ("sea", "hill"))  # fmt: skip
+TINY: dict[str, Any] = {"hidden_size": 24, "layers": 1, "embedding": 12, "dropout": 0.0, "weight_drop": 0.0}
+FAST = TINY | {"steps": 80, "learning_rate": 0.02, "context_length": 25, "batch_size": 8}
+
+
+@pytest.fixture(scope="module")
+def model() -> LanguageModel:
+    return LanguageModel(**FAST).fit(TEXT)
+
+
+@pytest.fixture(scope="module")
+def file(model: LanguageModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("model") / "text.ensue"
+    model.save(path)
+    return path
+
+
+def test_a_saved_model_is_the_same(model: LanguageModel, file: Path) -> None:
+    loaded = ensue.load(file)
+    assert isinstance(loaded, LanguageModel) and loaded.task_ == model.task_
+    assert loaded.get_params() == model.get_params()
+    assert loaded.evaluate(TEXT).nats == model.evaluate(TEXT).nats
+    assert list(loaded.generate("she ", 30, seed=4)) == list(model.generate("she ", 30, seed=4))
+    assert loaded.report_ == model.report_
+
+
+def test_it_has_learned_the_text(model: LanguageModel) -> None:
+    assert model.evaluate(TEXT).bits_per_character < 1.5
+    assert model.evaluate("xyz " * 20).unknown > 0
+    assert len("".join(model.generate("he ", 40, temperature=0.3))) == 40
+    assert model.findings_[-1] == (
+        f"text: {len(TEXT) - round(len(TEXT) / 10):,} characters to learn from and {round(len(TEXT) / 10):,} set aside, of {model.task_.front_end.size} "
+        "different ones; 0 unknown."
+    )
+
+
+def test_training_goes_on_from_a_model(model: LanguageModel, file: Path) -> None:
+    more = LanguageModel(**FAST | {"steps": 20, "learning_rate": 0.005}).fit(TEXT, start_from=file)
+    assert more.task_ == model.task_
+    assert more.report_.validation < 1.1 * model.report_.validation
+    assert not np.array_equal(more.weights_["network"]["layers.1.weight_hh_l0"], model.weights_["network"]["layers.1.weight_hh_l0"])
+
+
+def test_a_text_to_validate_on(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text(TEXT)
+    (tmp_path / "b.txt").write_text("she saw the sea.\n" * 5)
+    model = LanguageModel(**FAST | {"steps": 5}).fit(tmp_path / "a.txt", tmp_path / "b.txt")
+    assert f"{len(TEXT):,} characters to learn from and 85 set aside" in model.findings_[-1]
+
+
+def test_what_is_not_fitted_says_so() -> None:
+    with pytest.raises(NotFittedError, match=r"^This LanguageModel has not been fitted: call fit first, or ensue\.load\(path\)\.$"):
+        LanguageModel().evaluate("a")
+
+
+def test_arguments_that_are_not_there_are_refused() -> None:
+    with pytest.raises(UsageError, match=r"^LanguageModel has no argument 'hiden_size': did you mean 'hidden_size'\?$"):
+        LanguageModel(hiden_size=3)
+    assert LanguageModel(seed=3).set_params(seed=4, tokens="words").get_params()["seed"] == 4
+
+
+def test_a_forecaster_does_not_begin_with_a_language_model(file: Path) -> None:
+    with pytest.raises(ModelFileError, match=r"holds a language-model model, expected a forecaster to begin from\.$"):
+        ensue.Forecaster(horizon=2).fit({"ds": list(range(60)), "y": list(range(60))}, start_from=file)
+
+
+def test_a_file_whose_parts_do_not_fit_is_refused(model: LanguageModel, tmp_path: Path) -> None:
+    from ensue.model_file import save_model
+    from ensue.tasks.task_file import Parts, contents
+
+    arrays, description = contents(Parts(model.task_, model.weights_, model.report_, model.get_params()))
+    description["definition"]["sizes"]["hidden_size"] = 25
+    save_model(tmp_path / "a.ensue", arrays, description)
+    with pytest.raises(ModelFileError, match=r"lacks part of a language-model model, or holds it in another form \(its networks"):
+        ensue.load(tmp_path / "a.ensue")
+    description["task"] = "weaving"
+    save_model(tmp_path / "a.ensue", arrays, description)
+    with pytest.raises(ModelFileError, match=r"holds a model for 'weaving', expected one of forecasting, language-model, "):
+        ensue.load(tmp_path / "a.ensue")
+
+
+# ---- from a shell ----
+
+
+def test_train_generate_evaluate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a.txt").write_text(TEXT)
+    model = tmp_path / "m.ensue"
+    tiny = ["--hidden-size", "16", "--layers", "1", "--steps", "20", "--preset", "fast"]
+    assert cli.run(["train", "text", str(tmp_path / "a.txt"), "-o", str(model), *tiny]) == 0
+    out, err = capsys.readouterr()
+    assert out.startswith(f"{model}: 20 steps in ") and "bits per character." in out and "token frequencies" in out
+    assert "- text: " in err
+    assert cli.run(["generate", "-m", str(model), "--prompt", "she ", "--tokens", "12", "--seed", "3"]) == 0
+    written = capsys.readouterr().out
+    assert written.startswith("she ") and len(written) == len("she ") + 12 + 1
+    assert cli.run(["generate", "-m", str(model), "--prompt", "she ", "--tokens", "12", "--seed", "3", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["text"] == written[len("she ") : -1]
+    assert cli.run(["evaluate", str(tmp_path / "a.txt"), "-m", str(model)]) == 0
+    assert f"{len(TEXT):,} characters; 0 unknown to the model." in capsys.readouterr().out
+    assert cli.run(["evaluate", str(tmp_path / "a.txt"), "-m", str(model), "--cache", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["tokens"] == len(TEXT)
+    assert not list(tmp_path.glob("*.checkpoint"))
+
+
+def test_a_prompt_of_unknown_characters_is_said(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["generate", "-m", str(file), "--prompt", "Жé", "--tokens", "2"]) == 0
+    assert "- the prompt has 2 tokens that the model does not know; they are read as unknown.\n" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "is empty: give a file with text in it."),
+        (b"one line\n", "The text has 9 tokens, expected 100 at least: give more text."),
+        (b"caf\xe9 au lait", "is not UTF-8 text: byte 3 is 0xe9; save it as UTF-8, for example with iconv."),
+    ],
+)
+def test_bad_corpora_are_a_sentence(content: bytes, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a.txt").write_bytes(content)
+    assert cli.run(["train", "text", str(tmp_path / "a.txt"), "-o", str(tmp_path / "m.ensue")]) == 1
+    assert capsys.readouterr().err.splitlines()[-1].endswith(said)
+    assert not (tmp_path / "m.ensue").exists()
+
+
+def test_a_model_of_another_task_is_a_sentence(file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a.csv").write_text("ds,y\n1,2\n2,3\n")
+    assert cli.run(["forecast", str(tmp_path / "a.csv"), "-m", str(file)]) == 1
+    assert capsys.readouterr().err == (
+        f"ensue: {file} holds a model for language-model, expected one for forecasting: ask it with ensue generate or ensue "
+        "evaluate.\n"
+    )
+
+
+def test_writing_needs_no_pytorch(file: Path) -> None:
+    code = "import sys; from ensue import cli; cli.run(sys.argv[1:]); print('torch' in sys.modules, file=sys.stderr)"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "generate", "-m", str(file), "--tokens", "3"], capture_output=True, text=True, check=True
+    )
+    assert done.stderr.splitlines()[-1] == "False"
+
+
+def test_an_empty_text_costs_nothing_that_can_be_told(model: LanguageModel) -> None:
+    with pytest.raises(DataError, match=r"^The text holds no tokens, only spaces: give a text with words in it\.$"):
+        model.evaluate("")
