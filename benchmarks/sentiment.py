@@ -20,8 +20,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-import ensue
 import numpy as np
+
+import ensue
 from duel import machine
 from ensue.baselines import linear
 from ensue.estimators.classifier import Classifier
@@ -123,8 +124,13 @@ class Teller:
     def __call__(self, progress: Any) -> None:
         if time.monotonic() - self.shown > 15:
             self.shown = time.monotonic()
-            score = "" if progress.validation is None else f" errors {progress.validation:.4f} ({progress.baseline:.4f})"
-            print(f"step {progress.step}/{progress.steps} loss {progress.loss:.3f}{score}, {progress.seconds_left:.0f} s", flush=True)
+            score = (
+                "" if progress.validation is None else f" errors {progress.validation:.4f} ({progress.baseline:.4f})"
+            )
+            print(
+                f"step {progress.step}/{progress.steps} loss {progress.loss:.3f}{score}, {progress.seconds_left:.0f} s",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import io
 import json
+import re
+import shlex
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from ensue import cli
+from ensue.tasks import translation_recipe
+from ensue.tasks.translation_recipe import PRESETS
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "translation"
 
@@ -30,7 +35,9 @@ def test_the_example_corpus_is_paired() -> None:
         lines = [(EXAMPLE / f"{part}.{language}").read_text(encoding="utf-8").splitlines() for language in ("en", "de")]
         assert len(lines[0]) == len(lines[1]) == pairs
         assert all(each.strip() for side in lines for each in side)
-    assert not set((EXAMPLE / "test.en").read_text().splitlines()) & set((EXAMPLE / "train.en").read_text().splitlines())
+    assert not set((EXAMPLE / "test.en").read_text().splitlines()) & set(
+        (EXAMPLE / "train.en").read_text().splitlines()
+    )
 
 
 def test_training_says_what_it_found_and_how_well_it_translates(
@@ -39,7 +46,17 @@ def test_training_says_what_it_found_and_how_well_it_translates(
     shutil.copy(EXAMPLE / "test.en", tmp_path / "valid.en")
     arguments = ["--source", str(EXAMPLE / "train.en"), "--target", str(EXAMPLE / "train.de")]
     arguments += ["--valid-source", str(tmp_path / "valid.en"), "--valid-target", str(EXAMPLE / "test.de")]
-    arguments += ["-o", str(tmp_path / "m.ensue"), "--preset", "fast", "--steps", "3", "--tokens", "characters", "--json"]
+    arguments += [
+        "-o",
+        str(tmp_path / "m.ensue"),
+        "--preset",
+        "fast",
+        "--steps",
+        "3",
+        "--tokens",
+        "characters",
+        "--json",
+    ]
     assert cli.run(["train", "translate", *arguments]) == 0
     out, err = capsys.readouterr()
     result = json.loads(out)
@@ -53,8 +70,10 @@ def test_training_says_what_it_found_and_how_well_it_translates(
 def test_a_file_is_translated_line_by_line(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "in.txt").write_text("The dog was here yesterday.\n\nThe cat likes the snow.\n")
     assert cli.run(["translate", "-m", str(model), str(tmp_path / "in.txt")]) == 0
-    lines = capsys.readouterr().out.split("\n")
-    assert len(lines) == 4 and lines[1] == lines[3] == "" and lines[0] and lines[2]
+    assert capsys.readouterr().out.count("\n") == 3
+    assert cli.run(["translate", "-m", str(model), str(tmp_path / "in.txt"), "--json"]) == 0
+    answers = [json.loads(line)["translations"][0] for line in capsys.readouterr().out.splitlines()]
+    assert [bool(each["tokens"]) for each in answers] == [True, False, True]
 
 
 def test_standard_input_and_a_file_say_the_same(
@@ -137,7 +156,11 @@ def test_training_is_refused_before_it_begins(tmp_path: Path, capsys: pytest.Cap
             1,
             "a.en has 2 lines and a.de has 1: line 2 of a.en has no translation; give both files equally many lines.",
         ),
-        ([*files, "-o", str(source)], 2, f"-o is '{source}', the table that is read: give another file, or it would be lost."),
+        (
+            [*files, "-o", str(source)],
+            2,
+            f"-o is '{source}', the table that is read: give another file, or it would be lost.",
+        ),
         (
             [*files, "-o", str(tmp_path / "m"), "--valid-source", str(source)],
             2,
@@ -170,3 +193,30 @@ class _Input(io.TextIOWrapper):
 
     def isatty(self) -> bool:
         return self._terminal
+
+
+@pytest.mark.parametrize("page", ["docs/translation.md", "examples/translation/README.md"])
+def test_everything_the_pages_show_runs(
+    page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In a folder with the example's corpus, with presets of a few steps."""
+    for file in EXAMPLE.glob("t*.*"):
+        shutil.copy(file, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "stdin", _Input(b"The dog was here yesterday.\n"))
+    short = {name: replace(recipe, epochs=1, least_steps=3) for name, recipe in PRESETS.items()}
+    monkeypatch.setattr(translation_recipe, "PRESETS", short)
+    text, shown = (EXAMPLE.parent.parent / page).read_text(encoding="utf-8"), 0
+    for language, code in re.findall(r"^```(\w+)[^\n]*\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
+        shown += 1
+        if language == "python":
+            exec(compile(code, page, "exec"), {})
+            continue
+        for line in code.splitlines():
+            command, _, target = line.removeprefix("$ ensue ").partition(" > ")
+            assert cli.run(shlex.split(command)) == 0, line
+            printed = capsys.readouterr().out
+            if target:
+                Path(target).write_text(printed, encoding="utf-8")
+    assert shown == 2
+    assert [path.name for path in tmp_path.glob("*.ensue")]

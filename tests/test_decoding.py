@@ -46,7 +46,7 @@ def search(found: np.ndarray, longest: int, **options: Any) -> list[Any]:
 def exhaustive(table: np.ndarray, longest: int, alpha: float) -> dict[tuple[int, ...], float]:
     """The score of every answer that ends within the longest length, and of those cut there."""
     scores = {}
-    for length in range(longest + 1):
+    for length in range(1, longest + 1):
         for tokens in itertools.product(range(2, VOCABULARY), repeat=length):
             path = (BEGIN, *tokens) + ((END,) if length < longest else ())
             total = sum(table[t, a, b] for t, (a, b) in enumerate(itertools.pairwise(path)))
@@ -72,7 +72,8 @@ def test_a_beam_of_one_takes_the_likeliest_each_time(seed: int) -> None:
     [[found]] = search(table, 6, beam=1)
     last, tokens = BEGIN, []
     for time in range(6):
-        last = int(np.argmax(np.where(np.arange(VOCABULARY) == BEGIN, -np.inf, table[0, time, last])))
+        never = [BEGIN, END] if time == 0 else [BEGIN]
+        last = int(np.argmax(np.where(np.isin(np.arange(VOCABULARY), never), -np.inf, table[0, time, last])))
         if last == END:
             break
         tokens.append(last)
@@ -96,6 +97,13 @@ def test_no_run_comes_twice(seed: int, size: int) -> None:
     [[found]] = search(table, 12, beam=3, no_repeat=size)
     runs = [found.tokens[at : at + size] for at in range(len(found.tokens) - size + 1)]
     assert len(runs) == len(set(runs))
+
+
+def test_an_answer_has_one_token_at_least() -> None:
+    table = tables(5, 1, 4)
+    table[..., END] = 100
+    [found] = search(table, 4, beam=3, n_best=3)
+    assert [len(each.tokens) for each in found] == [1, 1, 1]
 
 
 def test_what_was_looked_at_comes_along() -> None:

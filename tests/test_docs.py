@@ -1,8 +1,8 @@
 """All that is shown is run: the Python, console and TOML blocks of README.md and docs/, in the order of the page.
 
-A page's blocks share one namespace and one folder with three small tables: `seattle.csv` (a year and a half of daily
-temperatures), `sales.csv` (three shops with prices) and `load.csv` (hours). Training is cut to a few steps of a tiny
-network. A block that opens with ```python no-run is shown only.
+The examples are such pages too. A page's blocks share one namespace and one folder with what is in the examples' folders and
+three small tables: `seattle.csv` (a year and a half of daily temperatures), `sales.csv` (three shops with prices) and
+`load.csv` (hours). Training is cut to a few steps. A block that opens with ```python no-run is shown only.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import contextlib
 import io
 import re
 import shlex
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -21,9 +22,11 @@ import pytest
 
 from ensue import cli, config
 from ensue.cli import reference
+from ensue.learn.loop import train
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+EXAMPLES = sorted((ROOT / "examples").glob("*/README.md"))
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *EXAMPLES]
 BLOCK = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?!https?://|#|mailto:)([^)#\s]+)")
 
@@ -40,8 +43,21 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         name: replace(recipe, hidden_size=8, layers=1, steps=6, ensemble=1, batch_size=8) for name, recipe in PRESETS
     }
     monkeypatch.setattr(config, "PRESETS", tiny)
+    for example in EXAMPLES:
+        shutil.copytree(example.parent, tmp_path, dirs_exist_ok=True)
+    for task in LEARNED:
+        monkeypatch.setattr(f"ensue.learn.{task}.train", briefly)
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+LEARNED = ("language_model", "classification", "translation", "melody")
+
+
+def briefly(module: Any, objective: Any, options: Any, **how: Any) -> Any:
+    """The training loop for a few steps, whatever was asked for."""
+    few = replace(options, steps=min(options.steps, 4), validate_every=2)
+    return train(module, objective, few, **how)
 
 
 PRESETS = list(config.PRESETS.items())

@@ -29,21 +29,30 @@ if TYPE_CHECKING:
         UsageError,
     )
     from ensue.estimators import Forecaster, load
+    from ensue.estimators.classifier import Classifier
+    from ensue.estimators.composer import Composer
+    from ensue.estimators.language_model import LanguageModel
+    from ensue.estimators.translator import Translator
+    from ensue.estimators.translator import Translator
     from ensue.runtime.stream_batch import StreamBatch
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Classifier",
+    "Composer",
     "ConfigError",
     "DataError",
     "EnsueError",
     "Forecaster",
+    "LanguageModel",
     "MissingExtraError",
     "ModelFileError",
     "NotFittedError",
     "StorageError",
     "StreamBatch",
     "TrainingError",
+    "Translator",
     "UsageError",
     "__version__",
     "datasets",
@@ -59,7 +68,12 @@ _ROOMS = {"datasets": "ensue.data.datasets"} | {
 }
 _PLACES = {
     "Forecaster": "ensue.estimators",
+    "Classifier": "ensue.estimators.classifier",
+    "Composer": "ensue.estimators.composer",
+    "LanguageModel": "ensue.estimators.language_model",
+    "Translator": "ensue.estimators.translator",
     "StreamBatch": "ensue.runtime.stream_batch",
+    "Translator": "ensue.estimators.translator",
     "load": "ensue.estimators",
 } | {name: "ensue.errors" for name in __all__ if name.endswith("Error")}
 

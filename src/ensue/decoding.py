@@ -110,7 +110,7 @@ def beam_search(
         state: what the speaker begins with, `beam` equal hypotheses a sentence.
         longest: of each sentence, how many tokens an answer may have.
 
-    A sentence is done when as many hypotheses as the beam is wide have ended, or none that goes on can be better than
+    An answer has one token at least. A sentence is done when as many hypotheses as the beam is wide have ended, or none that goes on can be better than
     those that are asked for.
     """
     searches = [_Search(length, marks, options) for length in longest]
@@ -155,6 +155,8 @@ class _Search:
         """Take one step; which hypothesis each of the new ones goes on from."""
         totals = log_probabilities.astype(np.float64)  # beam x vocabulary
         totals[:, [self.marks.begin, *self.marks.never]] = -np.inf
+        if not self.paths[0].tokens:
+            totals[:, self.marks.end] = -np.inf
         for row, path in enumerate(self.paths):
             totals[row] += path.log_probability
             totals[row, self._repeats(path.tokens)] = -np.inf

@@ -77,10 +77,7 @@ def test_anything_else_is_refused(spoil: Callable[[dict[str, Any]], Any]) -> Non
 def test_different_tokens_cannot_be_shared() -> None:
     with pytest.raises(ConfigError) as refused:
         replace(APART, shared=True)
-    assert (
-        str(refused.value)
-        == "translation: the two sides have different tokens, expected the same where they share."
-    )
+    assert str(refused.value) == "translation: the two sides have different tokens, expected the same where they share."
 
 
 @pytest.mark.parametrize(

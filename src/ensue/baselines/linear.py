@@ -37,9 +37,7 @@ def of_texts(texts: Sequence[str], labels: Sequence[int], asked: Sequence[str], 
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     apart = stands_apart("\n".join(texts[:20_000]))
-    cut = TfidfVectorizer(
-        analyzer=lambda text: _runs(list(pieces(text.lower(), apart))), sublinear_tf=True, min_df=1
-    )
+    cut = TfidfVectorizer(analyzer=lambda text: _runs(list(pieces(text.lower(), apart))), sublinear_tf=True)
     return _best(cut.fit_transform(texts), labels, cut.transform(asked), known)
 
 
@@ -62,11 +60,12 @@ def features(values: Floats) -> Floats:
     >>> features(np.arange(4.0)[:, None]).shape
     (38,)
     """
-    rows = [_of_channel(np.where(np.isnan(each), 0.0 if np.isnan(each).all() else np.nanmean(each), each)) for each in values.T]
-    return np.concatenate(rows)
+    return np.concatenate([_of_channel(each) for each in values.T])
 
 
 def _of_channel(values: Floats) -> Floats:
+    missing = np.isnan(values)
+    values = np.where(missing, 0.0 if missing.all() else values[~missing].mean(), values)
     places = np.linspace(0, len(values) - 1, PLACES)
     shape = np.interp(places, np.arange(len(values)), values)
     steps = np.abs(np.diff(values)).mean() if len(values) > 1 else 0.0

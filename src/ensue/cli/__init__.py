@@ -24,6 +24,7 @@ from ensue.cli import (
     generate,
     info,
     inspect,
+    predict,
     pretrain,
     stream,
     train,
@@ -62,6 +63,7 @@ app.command("backtest")(backtest.backtest)
 app.command("inspect")(inspect.inspect)
 app.command("generate")(generate.generate)
 app.command("evaluate")(evaluate.evaluate)
+app.command("predict")(predict.predict)
 app.command("translate")(translate.translate)
 app.command("compose")(compose.compose)
 app.command("info")(info.info)

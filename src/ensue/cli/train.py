@@ -23,6 +23,7 @@ from ensue.cli.options import (
     season,
 )
 from ensue.cli.results import check_not_input, print_json, print_line
+from ensue.cli.train_classify import train_classify
 from ensue.cli.train_melody import melody
 from ensue.cli.train_text import text
 from ensue.cli.train_translate import train_translate
@@ -41,6 +42,7 @@ def task() -> None:
 
 
 app.command("text")(text)
+app.command("classify")(train_classify)
 app.command("translate")(train_translate)
 app.command("melody")(melody)
 

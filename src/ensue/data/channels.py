@@ -94,10 +94,14 @@ def as_sequence(values: ArrayLike) -> Values:
     try:
         given = np.asarray(values, np.float64)
     except (TypeError, ValueError) as error:
-        raise DataError(f"A sequence is no table of numbers ({error}): give an array (time,) or (time, channels).") from error
+        raise DataError(
+            f"A sequence is no table of numbers ({error}): give an array (time,) or (time, channels)."
+        ) from error
     given = given[:, None] if given.ndim == 1 else given
     if given.ndim != 2 or 0 in given.shape:
-        raise DataError(f"A sequence has shape {given.shape}, expected (time,) or (time, channels) with one step or more.")
+        raise DataError(
+            f"A sequence has shape {given.shape}, expected (time,) or (time, channels) with one step or more."
+        )
     if np.isinf(given).any():
         raise DataError("A sequence holds an infinite value, expected numbers: correct it, or leave it empty (NaN).")
     return given

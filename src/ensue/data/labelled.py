@@ -174,7 +174,8 @@ def check_classes(training: Labelled, validation: Labelled) -> tuple[str, ...]:
     for row, name in enumerate(validation.labels):
         if name not in counts:
             raise DataError(
-                f"Row {row + 1} to validate on has the label '{name}', which no row to learn from has: {_few(training.classes)}."
+                f"Row {row + 1} to validate on has the label '{name}', which no row to learn from has: "
+                f"{_few(training.classes)}."
             )
     listed = ", ".join(f"'{name}' {counts[name]:,}" for name in training.classes[:10])
     more = f" and {len(counts) - 10} more" if len(counts) > 10 else ""
@@ -212,7 +213,9 @@ def _values(items: list[Any], labels: list[str], names: Sequence[str], rows: Cal
     channels = sequences[0].shape[1]
     for index, each in enumerate(sequences):
         if each.shape[1] != channels:
-            raise DataError(f"Row {rows(index)} has {each.shape[1]} channels and the first one {channels}, expected the same of all.")
+            raise DataError(
+                f"Row {rows(index)} has {each.shape[1]} channels and the first one {channels}, expected the same of all."
+            )
     called = tuple(names) or tuple(f"channel_{i + 1}" for i in range(channels))
     lengths = [len(each) for each in sequences]
     findings = [f"{len(sequences):,} sequences of {min(lengths):,} to {max(lengths):,} steps, {_channels(called)}."]

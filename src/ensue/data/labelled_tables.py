@@ -68,7 +68,9 @@ def labelled_table(data: Any, columns: Columns) -> Labelled:
     labels = [_one_label(frame, group, label, columns.id) for group in groups]
     numbered = counted if columns.id else rows
     found = label_all(items, labels, names, numbered)
-    form = f"a sequence for each '{columns.id}'" if columns.id else f"a sequence in each row, of {items[0].shape[0]} steps"
+    form = (
+        f"a sequence for each '{columns.id}'" if columns.id else f"a sequence in each row, of {items[0].shape[0]} steps"
+    )
     return Labelled(found.items, found.labels, found.names, (f"{form}; labels in column '{label}'.", *found.findings))
 
 
@@ -120,7 +122,9 @@ def _text(frame: pl.DataFrame, columns: Columns, label: str | None) -> str | Non
     wordy = [name for name in others if _is_wordy(frame[name])]
     if len(wordy) > 1:
         listed = ", ".join(f"'{name}'" for name in wordy[:20])
-        raise DataError(f"Which column holds the texts is not plain, several could: {listed}. Name it with text (--text).")
+        raise DataError(
+            f"Which column holds the texts is not plain, several could: {listed}. Name it with text (--text)."
+        )
     return wordy[0] if wordy else None
 
 

@@ -176,7 +176,7 @@ class Classifier(Estimator[ClassificationTask]):
         another kind than the model was trained on.
         """
         self._check_fitted()
-        items = self._items(data)
+        items = self.items_of(data)
         found: NDArray[np.float64] = np.exp(self._runtime.log_probabilities(items))
         self.prediction_findings_ = _unknown_said(*self._runtime.unknown(items))
         return found
@@ -283,7 +283,8 @@ class Classifier(Estimator[ClassificationTask]):
         texts = training.are_texts
         try:
             ask: Any = linear.of_texts if texts else linear.of_values
-            return (linear.TEXTS if texts else linear.VALUES), doubt(ask(training.items, known, validation.items, right), right)
+            answers = ask(training.items, known, validation.items, right)
+            return (linear.TEXTS if texts else linear.VALUES), doubt(answers, right)
         except MissingExtraError as error:
             self._say([f"{error} Until then the share of the most frequent class stands in for it."])
             shares = (np.bincount(known) + 1.0) / (len(known) + len(training.classes))
@@ -296,7 +297,8 @@ class Classifier(Estimator[ClassificationTask]):
 
         return labelled_table(data, Columns(self.text, tuple(self.values or ()), self.label, self.id))
 
-    def _items(self, data: Any) -> Sequence[Item]:
+    def items_of(self, data: Any) -> Sequence[Item]:
+        """The texts or sequences of a list, a table or the path of one, in the form that `predict` takes."""
         if isinstance(data, str):
             raise UsageError("A single text was given to predict, expected a list of them: give predict([text]).")
         if isinstance(data, Sequence) or (isinstance(data, np.ndarray) and data.ndim == 3):

@@ -125,8 +125,8 @@ class Composer(Estimator[MelodyTask]):
             temperature: below 1 the likely becomes likelier; 0 takes the likeliest always.
             top_p: only the likeliest notes that together have this probability.
 
-        What was done to the prompt is said in `prompt_findings_`; it takes `prompt_steps_` ticks of the tune. Raises `DataError` for a prompt that cannot be read
-        and `UsageError` for numbers that cannot be.
+        What was done to the prompt is said in `prompt_findings_`; it takes `prompt_steps_` ticks of the tune. Raises
+        `DataError` for a prompt that cannot be read and `UsageError` for numbers that cannot be.
         """
         import numpy as np
 

@@ -90,7 +90,7 @@ def words_that_carried(runtime: ClassifierRuntime, text: str) -> Carried:
     if not len(tokens):
         raise DataError("The text is empty, expected at least one word: leave it out.")
     kept = task.kept(len(tokens))
-    tokens = tokens[kept].astype(np.float32)[:, None]
+    read = tokens[kept].astype(np.float32)[:, None]
     spans = [front_end.spans(text)[place] for place in kept]
     prepared = front_end.prepare(text)
     units = _units(front_end.kind, prepared, spans)
@@ -99,9 +99,9 @@ def words_that_carried(runtime: ClassifierRuntime, text: str) -> Carried:
         size = -(-len(units) // MOST)
         findings = (f"The text has {len(units):,} words: they are left out in stretches of {size}.",)
         units = [[token for unit in units[at : at + size] for token in unit] for at in range(0, len(units), size)]
-    without = [np.delete(tokens, unit, axis=0) for unit in units]
+    without = [np.delete(read, unit, axis=0) for unit in units]
     nothing = np.full((1, 1), UNKNOWN, np.float32)  # without its only word a text is one that says nothing known
-    logs = runtime.answers([tokens, *(each if len(each) else nothing for each in without)])
+    logs = runtime.answers([read, *(each if len(each) else nothing for each in without)])
     answer = int(logs[0].argmax())
     odds = _log_odds(np.exp(logs[:, answer]))
     shown = text if len(text) == len(prepared) else prepared
@@ -117,8 +117,9 @@ def _units(kind: str, text: str, spans: Sequence[tuple[int, int]]) -> list[list[
     ends = np.array([last for _, last in runs])
     units: dict[int, list[int]] = {}
     for place, (first, last) in enumerate(spans):
-        middle = min(first + (text[first:last][:1].isspace() and last - first > 1), max(last - 1, first))
-        units.setdefault(int(min(np.searchsorted(ends, middle, side="right"), len(runs) - 1)), []).append(place)
+        begins = first + (last - first > 1 and text[first].isspace())  # a subword may open with the space before it
+        run = int(np.searchsorted(ends, begins, side="right"))
+        units.setdefault(min(run, len(runs) - 1), []).append(place)
     return list(units.values())
 
 
@@ -149,7 +150,7 @@ def page(explained: Sequence[Carried]) -> str:
     )
     bodies = "\n".join(
         f"<section><h2>{html.escape(each.answer)} <small>{float(each.probabilities.max()):.1%}</small></h2>\n"
-        f"<p>{_marked(each)}</p>\n<p class=\"list\">{_strongest(each)}</p></section>"
+        f'<p>{_marked(each)}</p>\n<p class="list">{_strongest(each)}</p></section>'
         for each in explained
     )
     return f"""<!DOCTYPE html>

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch.nn import functional
 
 from ensue.data.labelled import Labelled
-from ensue.data.text import UNKNOWN
+from ensue.data.text import UNKNOWN, TextFrontEnd
 from ensue.learn.devices import device_of, threads
 from ensue.learn.loop import LoopOptions, train
 from ensue.learn.modules import build, load_weights, weights_to_numpy
@@ -150,7 +151,8 @@ class _Objective:
         self.labels, self.right = training.numbers(task.classes), validation.numbers(task.classes)
         self.lengths = np.array([len(each) for each in self.items])
         self.rows = options.batch(len(self.items))
-        self.hidden = _chances(self.items, task) if task.reads_text else None
+        front_end = task.front_end
+        self.hidden = chances(self.items, front_end.size) if isinstance(front_end, TextFrontEnd) else None
         weights = class_weights(self.labels, len(task.classes), options.class_weights)
         self.weights = torch.from_numpy(weights).to(self.device)
         self._epoch, self._batches = -1, [np.zeros(0, np.int64)]
@@ -166,9 +168,10 @@ class _Objective:
         labels = torch.from_numpy(self.labels[places]).to(self.device)
         with mixed(self.options.precision, self.module, max(self.task.sizes.hidden)):
             log_p = self._answer(x, lengths)
-            return torch.nn.functional.cross_entropy(
+            cost: Tensor = functional.cross_entropy(
                 log_p, labels, self.weights, label_smoothing=self.options.label_smoothing
             )
+        return cost
 
     def validate(self) -> tuple[float, float]:
         """The error rate of the validation rows, ties broken by how sure the answers are; and the baseline's."""
@@ -186,7 +189,8 @@ class _Objective:
         inside = torch.tensor(lengths, device=self.device)
         output, _ = self.module(torch.from_numpy(x).to(self.device), lengths=inside)
         last = (inside - 1) if self.task.sizes.causal else torch.zeros_like(inside)
-        return output[torch.arange(len(output), device=self.device), last].float()
+        answers: Tensor = output[torch.arange(len(output), device=self.device), last].float()
+        return answers
 
     def _places(self, step: int) -> NDArray[np.int64]:
         """The rows of one step's batch, a function of seed and step alone."""
@@ -212,7 +216,10 @@ class _Objective:
         load_weights(self.module, weights_to_numpy(self.module) | begin)
         for name, parameter in self.module.named_parameters():
             if name in begin:
-                parameter.register_hook(lambda gradient: gradient * (self.step >= self.frozen_until))
+                parameter.register_hook(self._held_still)  # type: ignore[no-untyped-call]
+
+    def _held_still(self, gradient: Tensor) -> Tensor:
+        return gradient * float(self.step >= self.frozen_until)
 
 
 def padded(items: Sequences) -> tuple[NDArray[np.float32], list[int]]:
@@ -247,11 +254,14 @@ def class_weights(labels: NDArray[np.int64], classes: int, how: str) -> NDArray[
     return (len(labels) / classes / counts).astype(np.float32)
 
 
-def _chances(items: Sequences, task: ClassificationTask) -> NDArray[np.float64]:
-    """How likely each token is to be read as unknown."""
-    every = np.concatenate(list(items))[:, 0].astype(np.int64)
-    counts = np.bincount(every, minlength=task.networks()["network"].layers[0].vocabulary_size)  # type: ignore[union-attr]
-    return RARE / (RARE + counts)
+def chances(items: Sequences, vocabulary: int) -> NDArray[np.float64]:
+    """How likely each token is to be read as unknown.
+
+    >>> chances([np.array([[1.0], [1.0], [1.0]], np.float32)], 2).round(3).tolist()
+    [1.0, 0.077]
+    """
+    counts = np.bincount(np.concatenate(list(items))[:, 0].astype(np.int64), minlength=vocabulary)
+    return np.asarray(RARE / (RARE + counts), np.float64)
 
 
 def _fingerprint(

@@ -116,6 +116,8 @@ class TranslatorModule(nn.Module):
             step, _ = attention.advance(functional.linear(given, weights.given, weights.bias), step, memory, weights)
             scores = self.scores(step.fed)
             scores[:, BEGIN] = -torch.inf
+            if not said:
+                scores[:, END] = -torch.inf
             tokens = torch.where(ended, END, scores.argmax(1))
             said.append(tokens)
             ended |= tokens == END

@@ -135,3 +135,39 @@ def best_temperature(log_p: Floats, labels: Whole) -> float:
         left, right = high - GOLDEN * (high - low), low + GOLDEN * (high - low)
         low, high = (low, right) if cost(left) < cost(right) else (left, high)
     return float(np.exp((low + high) / 2))
+
+
+MOST_CLASSES = 12
+"""A confusion matrix with more classes is told by its commonest mistakes."""
+
+
+def confusion_text(scores: ClassScores) -> str:
+    """The confusion matrix for people: what was right in rows, what was answered in columns.
+
+    >>> print(confusion_text(ClassScores(("no", "yes"), ((3, 1), (0, 4)), 0.1, 0.0)))
+    right/answered   no  yes
+    no                3    1
+    yes               0    4
+    """
+    if len(scores.classes) > MOST_CLASSES:
+        return _mistakes(scores)
+    names = [name if len(name) <= 16 else name[:15] + "…" for name in scores.classes]
+    first = max(len("right/answered"), *map(len, names))
+    width = max(4, *map(len, names), *(len(str(count)) for row in scores.confusion for count in row))
+    lines = ["right/answered".ljust(first) + "".join(f" {name:>{width}}" for name in names)]
+    for name, row in zip(names, scores.confusion, strict=True):
+        lines.append(name.ljust(first) + "".join(f" {count:>{width}}" for count in row))
+    return "\n".join(lines)
+
+
+def _mistakes(scores: ClassScores) -> str:
+    classes = scores.classes
+    wrong = [
+        (count, classes[i], classes[j])
+        for i, row in enumerate(scores.confusion)
+        for j, count in enumerate(row)
+        if i != j and count
+    ]
+    wrong.sort(key=lambda each: -each[0])
+    told = [f"{right} taken for {answered}: {count}" for count, right, answered in wrong[:10]]
+    return "commonest mistakes: " + ("; ".join(told) if told else "none") + "."

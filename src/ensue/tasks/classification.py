@@ -103,7 +103,9 @@ class ClassificationTask:
 
     def __post_init__(self) -> None:
         if len(set(self.classes)) < max(2, len(self.classes)) or not all(isinstance(c, str) for c in self.classes):
-            raise ConfigError(f"classification: classes is {str(self.classes)[:60]}, expected 2 or more different names.")
+            raise ConfigError(
+                f"classification: classes is {str(self.classes)[:60]}, expected 2 or more different names."
+            )
         if not (isinstance(self.temperature, float) and 0 < self.temperature < 1000):
             raise ConfigError(f"classification: temperature is {self.temperature}, expected a number above 0.")
         if self.longest is not None:
@@ -118,9 +120,7 @@ class ClassificationTask:
             if number and sizes.hidden_dropout:
                 layers.append(Dropout(sizes.hidden_dropout, locked=True))
             both = sizes.bidirectional
-            layers.append(
-                LSTM(width, hidden, bidirectional=both, forget_bias=1.0, recurrent_dropout=sizes.weight_drop)
-            )
+            layers.append(LSTM(width, hidden, bidirectional=both, forget_bias=1.0, recurrent_dropout=sizes.weight_drop))
             width = hidden * (2 if both else 1)
         if sizes.hidden_dropout:
             layers.append(Dropout(sizes.hidden_dropout, locked=True))

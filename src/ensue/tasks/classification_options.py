@@ -114,7 +114,9 @@ class ClassificationOptions:
             if value is not None and not 0 <= value < 1:
                 raise ConfigError(f"{name} is {value!r}, expected a share from 0 to below 1.")
         if self.learning_rate is not None and not 0 < self.learning_rate < 1:
-            raise ConfigError(f"learning_rate is {self.learning_rate}, expected a number between 0 and 1, such as 0.001.")
+            raise ConfigError(
+                f"learning_rate is {self.learning_rate}, expected a number between 0 and 1, such as 0.001."
+            )
         if self.epochs is not None and not self.epochs > 0:
             raise ConfigError(f"epochs is {self.epochs}, expected a number above 0.")
         self.sizes(reads_text=True)

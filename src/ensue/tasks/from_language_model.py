@@ -22,7 +22,10 @@ Weights = dict[str, NDArray[Any]]
 
 
 def begin_from(
-    before: LanguageModelTask, weights: Mapping[str, NDArray[Any]], options: ClassificationOptions, classes: tuple[str, ...]
+    before: LanguageModelTask,
+    weights: Mapping[str, NDArray[Any]],
+    options: ClassificationOptions,
+    classes: tuple[str, ...],
 ) -> tuple[ClassificationTask, Weights]:
     """The task of a classifier with the sizes of a language model, and those weights that it takes over.
 

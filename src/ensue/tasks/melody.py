@@ -22,10 +22,10 @@ class NoteSizes:
     """The size of the network, and what is dropped while it learns."""
 
     hidden_size: int = 256
-    layers: int = 2
-    input_dropout: float = 0.2
-    dropout: float = 0.4
-    recurrent_dropout: float = 0.3
+    layers: int = 1
+    input_dropout: float = 0.1
+    dropout: float = 0.3
+    recurrent_dropout: float = 0.2
 
 
 @dataclass(frozen=True)
@@ -78,15 +78,15 @@ class MelodyRecipe:
     """The numbers one training runs with; a preset is a recipe with a name."""
 
     hidden_size: int = 256
-    layers: int = 2
-    input_dropout: float = 0.2
-    dropout: float = 0.4
-    recurrent_dropout: float = 0.3
+    layers: int = 1
+    input_dropout: float = 0.1
+    dropout: float = 0.3
+    recurrent_dropout: float = 0.2
     transpose: int = 6
     """Each tune is learned in other keys too, up to so many semitones away, a different one in each epoch."""
-    batch_tokens: int = 4000
+    batch_tokens: int = 2500
     """Tokens in a training step."""
-    learning_rate: float = 3e-3
+    learning_rate: float = 4e-3
     weight_decay: float = 0.01
     steps: int | None = None
     """Training steps at most; None: by the number of tokens."""
@@ -112,11 +112,9 @@ class MelodyRecipe:
 
 PRESETS: Mapping[str, MelodyRecipe] = MappingProxyType(
     {
-        "fast": MelodyRecipe(
-            hidden_size=96, layers=1, input_dropout=0.1, dropout=0.2, recurrent_dropout=0.0, steps=400
-        ),
+        "fast": MelodyRecipe(hidden_size=96, input_dropout=0.0, dropout=0.2, recurrent_dropout=0.0, steps=400),
         "default": MelodyRecipe(),
-        "thorough": MelodyRecipe(hidden_size=384, dropout=0.5, recurrent_dropout=0.5, steps=12_000, learning_rate=2e-3),
+        "thorough": MelodyRecipe(hidden_size=400, dropout=0.4, recurrent_dropout=0.3, steps=8000, learning_rate=3e-3),
     }
 )
 """Recipes by name: 'fast' for a first look, 'default' for most folders, 'thorough' where an hour is well spent."""

@@ -79,15 +79,15 @@ def _tune(file: mido.MidiFile, path: Path) -> Tune:
     notes = list(set(notes))
     first = min(start for start, _, _ in notes)
     end = max(end for _, end, _ in notes)
-    meter = _main_meter(meters, end)
-    bar = int(meter.quarters * file.ticks_per_beat)
-    silent = first - first % bar if bar else 0  # whole bars of silence before the first note are left out
+    meter, pickup = _bars(meters, end, file.ticks_per_beat)
+    bar = max(int(meter.quarters * file.ticks_per_beat), 1)
+    silent = max((first - pickup) // bar, 0) * bar  # whole bars of silence before the first note are left out
     return of_notes(
         path.name,
         [(start - silent, end - silent, pitch) for start, end, pitch in notes],
         file.ticks_per_beat,
         meter=meter,
-        pickup=_pickup(meters, meter, file.ticks_per_beat),
+        pickup=pickup % bar,
         tempo=min(max(tempo, 10.0), 1000.0),
     )
 
@@ -101,21 +101,19 @@ def _meter(message: Any, path: Path) -> Meter:
         ) from error
 
 
-def _main_meter(meters: list[tuple[int, Meter]], end: int) -> Meter:
-    """The one that lasts longest."""
-    lasts: Counter[Meter] = Counter()
+def _bars(meters: list[tuple[int, Meter]], end: int, resolution: int) -> tuple[Meter, int]:
+    """The time signature that lasts longest, and the ticks of a first bar that is cut short.
+
+    Such a bar has a time signature of its own, of just its length; `write_midi` writes it so.
+    """
     ordered = sorted(dict(meters).items())
+    lengths = [int(meter.quarters * resolution) for _, meter in ordered]
+    short = len(ordered) > 1 and ordered[0][0] == 0 and ordered[1][0] == lengths[0] < lengths[1]
+    lasts: Counter[Meter] = Counter()
     for place, (start, meter) in enumerate(ordered):
-        until = ordered[place + 1][0] if place + 1 < len(ordered) else end
-        lasts[meter] += max(until - start, 0)
-    return lasts.most_common(1)[0][0] if lasts else Meter()
-
-
-def _pickup(meters: list[tuple[int, Meter]], meter: Meter, resolution: int) -> int:
-    """A first bar cut short is written as a time signature of its own, and `write_midi` does so."""
-    starts = sorted(start for start, each in meters if each == meter)
-    bar = int(meter.quarters * resolution)
-    return starts[0] % bar if starts and bar else 0
+        until = ordered[place + 1][0] if place + 1 < len(ordered) else max(end, start + 1)
+        lasts[meter] += 0 if short and place == 0 else until - start
+    return lasts.most_common(1)[0][0] if lasts else Meter(), lengths[0] if short else 0
 
 
 def write_midi(path: str | Path, tune: Tune) -> None:

@@ -69,13 +69,6 @@ class Tune:
         """
         return bool((self.notes[1:, 0] < np.maximum.accumulate(self.notes[:-1, 1])).any())
 
-    def transposed(self, semitones: int) -> Tune:
-        """So many semitones higher. Raises `UsageError` where a pitch would leave MIDI's 0 to 127."""
-        pitches = self.notes[:, 2] + semitones
-        if pitches.size and not (pitches.min() >= 0 and pitches.max() <= 127):
-            raise UsageError(f"'{self.name}' cannot go {semitones} semitones: a pitch would leave 0 to 127.")
-        return replace(self, notes=np.column_stack([self.notes[:, :2], pitches]))
-
 
 def of_notes(name: str, notes: Sequence[tuple[int, int, int]], resolution: int, **more: object) -> Tune:
     """A tune of (start, end, pitch) in any order."""
