@@ -106,7 +106,7 @@ def test_everything_shown_runs(page: Path, folder: Path) -> None:
 def run_python(code: str, where: str, line: int, namespace: dict[str, Any]) -> None:
     # The empty lines in front make the line numbers of a traceback those of the page.
     with contextlib.redirect_stdout(text_in_memory()):
-        exec(compile("\n" * line + code, where, "exec"), namespace)
+        exec(compile("\n" * line + code, where, "exec", dont_inherit=True), namespace)
 
 
 def text_in_memory() -> io.TextIOWrapper[io.BytesIO]:

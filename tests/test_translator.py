@@ -1,4 +1,4 @@
-"""The public translator: learns eight pairs by heart, goes on where it was killed, saves and loads equal, refuses the rest."""
+"""The public translator: learns eight pairs by heart, goes on where it stopped, saves and loads equal, refuses the rest."""
 
 from __future__ import annotations
 

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from ensue.estimators.composer import Composer
     from ensue.estimators.language_model import LanguageModel
     from ensue.estimators.translator import Translator
-    from ensue.estimators.translator import Translator
     from ensue.runtime.stream_batch import StreamBatch
 
 __version__ = "0.1.0"
@@ -73,7 +72,6 @@ _PLACES = {
     "LanguageModel": "ensue.estimators.language_model",
     "Translator": "ensue.estimators.translator",
     "StreamBatch": "ensue.runtime.stream_batch",
-    "Translator": "ensue.estimators.translator",
     "load": "ensue.estimators",
 } | {name: "ensue.errors" for name in __all__ if name.endswith("Error")}
 

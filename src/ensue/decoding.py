@@ -110,8 +110,8 @@ def beam_search(
         state: what the speaker begins with, `beam` equal hypotheses a sentence.
         longest: of each sentence, how many tokens an answer may have.
 
-    An answer has one token at least. A sentence is done when as many hypotheses as the beam is wide have ended, or none that goes on can be better than
-    those that are asked for.
+    An answer has one token at least. A sentence is done when as many hypotheses as the beam is wide have ended, or none
+    that goes on can be better than those that are asked for.
     """
     searches = [_Search(length, marks, options) for length in longest]
     live = list(range(len(searches)))

@@ -18,7 +18,7 @@ def some(*shape: int) -> Tensor:
     return torch.randn(*shape, dtype=torch.float64)
 
 
-@pytest.fixture()
+@pytest.fixture
 def case() -> tuple[Tensor, LSTMState, Memory, nn.Module, nn.Module]:
     torch.manual_seed(0)
     cell = LSTM(GIVEN + FED, HIDDEN).double()

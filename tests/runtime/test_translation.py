@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,7 @@ def test_many_at_once_are_translated_as_one_by_one(seed: int, beam: int) -> None
     together = made.translate(SENTENCES, options)
     alone = [made.translate([each], options)[0] for each in SENTENCES]
     assert texts(together) == texts(alone)
-    for mine, theirs in zip(sum(together, []), sum(alone, []), strict=True):
+    for mine, theirs in zip(chain(*together), chain(*alone), strict=True):
         assert mine.score == pytest.approx(theirs.score, abs=1e-4)
         assert mine.tokens == theirs.tokens
         np.testing.assert_allclose(mine.shares, theirs.shares, atol=1e-4)

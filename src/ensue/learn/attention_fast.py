@@ -36,7 +36,7 @@ def decode(
     sums = functional.linear(given, weights.given, weights.bias).to(state.h.dtype)
     by_step = sums.transpose(0, 1).contiguous()  # target x batch x 4*hidden
     seen = memory.keys.to(dtype), memory.values.to(dtype), memory.beyond
-    answers: Tensor = _Decode.apply(
+    answers: Tensor = _Decode.apply(  # type: ignore[no-untyped-call]
         by_step, *state, *seen, weights.recurrent, weights.combine, weights.combine_bias, mask
     )
     return answers.transpose(0, 1)  # batch x target x fed

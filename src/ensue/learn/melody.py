@@ -110,7 +110,7 @@ def steps_for(tokens: int, batch_tokens: int) -> int:
     """Training steps for tunes of so many tokens: some hundred epochs of a small folder, ten of a large one.
 
     >>> [steps_for(tokens, 2500) for tokens in (2_000, 70_000, 1_000_000)]
-    [400, 3000, 6000]
+    [500, 3000, 6000]
     """
     epochs = np.clip(107 * (70_000 / max(tokens, 1)) ** 0.5, 10, 1000)
     return int(np.clip(round(epochs * tokens / batch_tokens / 50) * 50, 400, 6000))

@@ -30,7 +30,7 @@ def smoothed_cross_entropy(
     >>> smoothed_cross_entropy(torch.zeros(1, 2), torch.zeros(4, 2), torch.zeros(4), torch.tensor([1]), 0.1).exp()
     tensor(4.)
     """
-    loss: Tensor = _Smoothed.apply(answers, weight, bias, wanted, smoothing, dtype)
+    loss: Tensor = _Smoothed.apply(answers, weight, bias, wanted, smoothing, dtype)  # type: ignore[no-untyped-call]
     return loss
 
 
@@ -50,7 +50,8 @@ class _Smoothed(torch.autograd.Function):
         slope.scatter_add_(1, wanted.unsqueeze(1), slope.new_full((tokens, 1), (smoothing - 1) / tokens))
         ctx.save_for_backward(inputs, table, slope.to(kind), slope.sum(0))
         ctx.kinds = answers.dtype, weight.dtype
-        return loss
+        result: Tensor = loss
+        return result
 
     @staticmethod
     def backward(ctx: Any, *d_loss: Tensor) -> tuple[Tensor | None, ...]:

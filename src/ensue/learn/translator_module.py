@@ -110,7 +110,7 @@ class TranslatorModule(nn.Module):
         step = attention.first_step(state, weights)
         tokens = source.new_full((len(source),), BEGIN)
         ended = torch.zeros_like(tokens, dtype=torch.bool)
-        said = []
+        said: list[Tensor] = []
         for _ in range(most):
             given = self.parts["target"](tokens.reshape(-1, 1, 1))[0].squeeze(1)
             step, _ = attention.advance(functional.linear(given, weights.given, weights.bias), step, memory, weights)

@@ -82,7 +82,8 @@ class ClassifierStream:
                 f"This classifier {way}, so it needs the whole sequence and cannot stream: train one with "
                 "bidirectional=False and pooling='last', or call predict."
             )
-        self.reset()
+        self.steps = 0
+        self._state: list[NDArray[Any]] | None = None
 
     def update(self, more: ArrayLike | str) -> Floats:
         """The probability of each class after some more steps, `(classes,)`.
@@ -99,8 +100,7 @@ class ClassifierStream:
 
     def reset(self) -> None:
         """Forget the sequence and begin another one."""
-        self._state: list[NDArray[Any]] | None = None
-        self.steps = 0
+        self._state, self.steps = None, 0
 
     def _read(self, more: ArrayLike | str) -> NDArray[np.float32]:
         front_end = self._task.front_end

@@ -135,7 +135,7 @@ class TranslationRuntime:
         h, c, fed = (each[sentences[:, None], hypotheses] for each in state[:3])
         if len(sentences) == len(state.values):
             return state._replace(h=h, c=c, fed=fed)
-        return Remembered(h, c, fed, *(each[sentences] for each in state[3:]))
+        return Remembered(h, c, fed, state.values[sentences], state.keys[sentences], state.beyond[sentences])
 
     def _read(self, source: str, tokens: Whole, answer: Hypothesis, replace_unknown: bool) -> Translation:
         text = self.task.target.decode(answer.tokens)

@@ -28,7 +28,7 @@ def bleu(translations: Sequence[str], references: Sequence[str]) -> Bleu:
     100.0
     """
     try:
-        from sacrebleu.metrics import BLEU
+        from sacrebleu.metrics.bleu import BLEU
     except ModuleNotFoundError as error:
         raise MissingExtraError("A BLEU score", "sacrebleu", "text") from error
     if len(translations) != len(references) or not references:

@@ -125,7 +125,7 @@ def _of_characters(tokens: int) -> dict[str, Any]:
     small, large = tokens < SMALL, tokens > LARGE
     return {
         "hidden_size": 256,
-        "layers": 2,
+        "layers": 2 if tokens < 3_000_000 else 1,
         "embedding": 64,
         "tied": False,
         "dropout": 0.3 if tokens < 3_000_000 else 0.1 if not large else 0.0,
@@ -133,7 +133,7 @@ def _of_characters(tokens: int) -> dict[str, Any]:
         "embedding_dropout": 0.0,
         "batch_size": 32 if tokens < 3_000_000 else 64,
         "context_length": 128,
-        "epochs": 20.0 if small else 12.0 if tokens < 3_000_000 else 5.0 if not large else 1.0,
+        "epochs": 20.0 if small else 12.0 if tokens < 3_000_000 else 4.0 if not large else 1.0,
         "learning_rate": 3e-3,
     }
 
@@ -158,7 +158,7 @@ def _of_words(tokens: int) -> dict[str, Any]:
 _SIZES: dict[bool, dict[str, dict[str, Any]]] = {
     False: {
         "fast": {"hidden_size": 128, "layers": 1, "embedding": 32},
-        "default": {"hidden_size": 512, "layers": 2},
+        "default": {"hidden_size": 512},
         "thorough": {"hidden_size": 768, "layers": 2},
     },
     True: {

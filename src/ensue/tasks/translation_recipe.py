@@ -94,8 +94,9 @@ class TranslationOptions:
         recipe = PRESETS[self.preset]
         if self.dropout is not None:
             recipe = replace(recipe, sizes=replace(recipe.sizes, dropout=self.dropout))
-        chosen = {"batch": self.batch, "learning_rate": self.learning_rate}
-        return replace(recipe, **{name: value for name, value in chosen.items() if value is not None})
+        if self.batch is not None:
+            recipe = replace(recipe, batch=self.batch)
+        return recipe if self.learning_rate is None else replace(recipe, learning_rate=self.learning_rate)
 
     @property
     def text(self) -> TextOptions:
