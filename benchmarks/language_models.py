@@ -5,8 +5,8 @@
     python benchmarks/language_models.py ptb_characters --tune           # the validation text alone, nothing recorded
 
 tinyshakespeare: the first 90 % are learned, the last 10 % are the figure (nanoGPT's split; there is no third part, so the
-choice of the best weights has seen it, as for everyone). ptb: trained on train, validated on valid; test is scored once, whole,
-in one go with the state carried from its first token (fed with the end of a line) to its last. Words: the 10,000 of the
+choice of the best weights has seen it, as for everyone). ptb: trained on train, validated on valid; test is scored once, in
+one go with the state carried from its first token (fed with the end of a line) to its last. Words: the 10,000 of the
 standard vocabulary, the end of each line one of them. Characters: spaces and the ends of lines count.
 Scored without PyTorch, by the runtime. Writes results/language-SET.json, the model to build/. Data: $ENSUE_DATA/language, or
 ../shared/data.
@@ -15,7 +15,6 @@ Scored without PyTorch, by the runtime. Writes results/language-SET.json, the mo
 from __future__ import annotations
 
 import argparse
-import gzip
 import json
 import os
 import resource
@@ -26,6 +25,7 @@ from typing import Any
 
 import ensue
 from duel import machine
+from ensue.data.text_files import read_text
 from ensue.estimators.language_model import LanguageModel
 from ensue.runtime.word_cache import Cache
 
@@ -38,10 +38,10 @@ CACHE = Cache(words=500, flatness=0.3, share=0.1)
 def texts(name: str) -> dict[str, str]:
     """The parts of a set: train, valid, and test where there is one."""
     if name == "tinyshakespeare":
-        whole = gzip.open(DATA / name / "input.txt.gz", "rt").read()
+        whole = read_text(DATA / name / "input.txt.gz")
         cut = int(len(whole) * 0.9)
         return {"train": whole[:cut], "valid": whole[cut:]}
-    parts = {each: gzip.open(DATA / "ptb" / f"ptb.{each}.txt.gz", "rt").read() for each in ("train", "valid", "test")}
+    parts = {each: read_text(DATA / "ptb" / f"ptb.{each}.txt.gz") for each in ("train", "valid", "test")}
     lines = {each: [line.strip() for line in part.splitlines()] for each, part in parts.items()}
     return {each: "".join(f"{line}\n" for line in part) for each, part in lines.items()}
 
@@ -56,7 +56,11 @@ def run(given: argparse.Namespace) -> dict[str, Any]:
     options = dict(each.split("=", 1) for each in given.option)
     choices = {name: json.loads(value) for name, value in options.items()}
     model = LanguageModel(
-        preset=given.preset, seed=given.seed, threads=given.threads, **TEXT.get(given.set, {"tokens": "characters"}), **choices
+        preset=given.preset,
+        seed=given.seed,
+        threads=given.threads,
+        **TEXT.get(given.set, {"tokens": "characters"}),
+        **choices,
     )
     began, began_cpu, last = time.perf_counter(), time.process_time(), 0.0
 
@@ -67,7 +71,13 @@ def run(given: argparse.Namespace) -> dict[str, Any]:
             print(progress.step, progress.steps, round(progress.loss, 4), progress.validation, round(progress.seconds_left),
                   round(time.process_time() - began_cpu), flush=True)  # fmt: skip
 
-    model.fit(parts["train"], parts["valid"], checkpoint=checkpoint, resume=given.resume and checkpoint.exists(), progress=show)
+    model.fit(
+        parts["train"],
+        parts["valid"],
+        checkpoint=checkpoint,
+        resume=given.resume and checkpoint.exists(),
+        progress=show,
+    )
     spent, cpu = time.perf_counter() - began, time.process_time() - began_cpu
     model.save(path)
     used = ensue.load(path)

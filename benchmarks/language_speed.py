@@ -20,9 +20,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from duel import machine
 from torch import Tensor, nn
 
+from duel import machine
 from ensue.data.text import TextFrontEnd, TextOptions
 from ensue.learn.language_model import Corpus, LanguageObjective, tie
 from ensue.learn.modules import build, weights_to_numpy
@@ -42,7 +42,9 @@ class Plain(nn.Module):
     def __init__(self, vocabulary: int, sizes: LanguageSizes) -> None:
         super().__init__()
         self.embedding = nn.Embedding(vocabulary, sizes.embedding)
-        self.lstm = nn.LSTM(sizes.embedding, sizes.hidden_size, sizes.layers, batch_first=True, dropout=sizes.hidden_dropout)
+        self.lstm = nn.LSTM(
+            sizes.embedding, sizes.hidden_size, sizes.layers, batch_first=True, dropout=sizes.hidden_dropout
+        )
         self.head = nn.Linear(sizes.hidden_size, vocabulary)
         if sizes.tied:
             self.head.weight = self.embedding.weight
@@ -61,7 +63,7 @@ def training(kind: str, vocabulary: int) -> dict[str, Any]:
     chosen = LanguageOptions().chosen(kind, 1_000_000)
     task = LanguageModelTask(front_end(vocabulary), chosen.sizes)
     corpus = Corpus(np.random.default_rng(0).integers(3, vocabulary, 200_000), np.arange(3, 60))
-    count = int(chosen.batch_size or 0) * int(chosen.context_length or 0)
+    count = chosen.batch_size * chosen.context_length
     steps: dict[str, Callable[[], None]] = {}
     for name, precision in (("ensue", "auto"), ("ensue_float32", "float32")):
         module = build(task.networks()["network"])
@@ -70,7 +72,7 @@ def training(kind: str, vocabulary: int) -> dict[str, Any]:
         objective = LanguageObjective(module, corpus, replace(chosen, precision=precision), torch.device("cpu"))
         steps[name] = _step(module, lambda objective=objective: objective.loss(1))
     plain = Plain(vocabulary, chosen.sizes)
-    batch = torch.randint(3, vocabulary, (int(chosen.batch_size or 0), int(chosen.context_length or 0) + 1))
+    batch = torch.randint(3, vocabulary, (chosen.batch_size, chosen.context_length + 1))
 
     def loss() -> Tensor:
         answers, _ = plain(batch[:, :-1])

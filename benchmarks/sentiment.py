@@ -41,7 +41,7 @@ def main() -> None:
     parser.add_argument("--tokens")
     for name in ("steps", "batch-size", "hidden-size", "layers", "embedding", "seed", "threads"):
         parser.add_argument(f"--{name}", type=int)
-    for name in ("epochs", "dropout", "learning-rate", "label-smoothing"):
+    for name in ("epochs", "dropout", "word-dropout", "learning-rate", "label-smoothing"):
         parser.add_argument(f"--{name}", type=float)
     parser.add_argument("--from", dest="start_from", type=Path, help="a language model to begin with")
     parser.add_argument("--tune", action="store_true", help="leave the test file alone; nothing is recorded")
@@ -112,7 +112,12 @@ def read_phrases() -> Rows:
 def read_sentences(part: str) -> Rows:
     with gzip.open(DATA / f"stsa.binary.{part}.gz", "rt", encoding="utf-8") as file:
         cells = [line.strip().split(" ", 1) for line in file]
-    return [text for _, text in cells], [NAMES[label] for label, _ in cells]
+    return [_as_phrases(text) for _, text in cells], [NAMES[label] for label, _ in cells]
+
+
+def _as_phrases(text: str) -> str:
+    """The brackets and slashes of the sentence files as the file of phrases writes them."""
+    return text.replace("-lrb-", "(").replace("-rrb-", ")").replace("\\/", "/")
 
 
 class Teller:

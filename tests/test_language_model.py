@@ -47,9 +47,10 @@ def test_it_has_learned_the_text(model: LanguageModel) -> None:
     assert model.evaluate(TEXT).bits_per_character < 1.5
     assert model.evaluate("xyz " * 20).unknown > 0
     assert len("".join(model.generate("he ", 40, temperature=0.3))) == 40
+    held, different = round(len(TEXT) / 10), model.task_.front_end.size
     assert model.findings_[-1] == (
-        f"text: {len(TEXT) - round(len(TEXT) / 10):,} characters to learn from and {round(len(TEXT) / 10):,} set aside, of {model.task_.front_end.size} "
-        "different ones; 0 unknown."
+        f"text: {len(TEXT) - held:,} characters to learn from and {held:,} set aside, of {different} different ones; "
+        "0 unknown."
     )
 
 
@@ -57,7 +58,8 @@ def test_training_goes_on_from_a_model(model: LanguageModel, file: Path) -> None
     more = LanguageModel(**FAST | {"steps": 20, "learning_rate": 0.005}).fit(TEXT, start_from=file)
     assert more.task_ == model.task_
     assert more.report_.validation < 1.1 * model.report_.validation
-    assert not np.array_equal(more.weights_["network"]["layers.1.weight_hh_l0"], model.weights_["network"]["layers.1.weight_hh_l0"])
+    one, two = (each.weights_["network"]["layers.1.weight_hh_l0"] for each in (more, model))
+    assert not np.array_equal(one, two)
 
 
 def test_a_text_to_validate_on(tmp_path: Path) -> None:
@@ -68,7 +70,7 @@ def test_a_text_to_validate_on(tmp_path: Path) -> None:
 
 
 def test_what_is_not_fitted_says_so() -> None:
-    with pytest.raises(NotFittedError, match=r"^This LanguageModel has not been fitted: call fit first, or ensue\.load\(path\)\.$"):
+    with pytest.raises(NotFittedError, match=r"^This LanguageModel has not been fitted: call fit first"):
         LanguageModel().evaluate("a")
 
 
@@ -90,11 +92,13 @@ def test_a_file_whose_parts_do_not_fit_is_refused(model: LanguageModel, tmp_path
     arrays, description = contents(Parts(model.task_, model.weights_, model.report_, model.get_params()))
     description["definition"]["sizes"]["hidden_size"] = 25
     save_model(tmp_path / "a.ensue", arrays, description)
-    with pytest.raises(ModelFileError, match=r"lacks part of a language-model model, or holds it in another form \(its networks"):
+    with pytest.raises(ModelFileError, match=r"lacks part of a language-model model, .* \(its networks are not"):
         ensue.load(tmp_path / "a.ensue")
     description["task"] = "weaving"
     save_model(tmp_path / "a.ensue", arrays, description)
-    with pytest.raises(ModelFileError, match=r"holds a model for 'weaving', expected one of forecasting, language-model, "):
+    with pytest.raises(
+        ModelFileError, match=r"holds a model for 'weaving', expected one of forecasting, language-model, "
+    ):
         ensue.load(tmp_path / "a.ensue")
 
 
@@ -123,7 +127,9 @@ def test_train_generate_evaluate(tmp_path: Path, capsys: pytest.CaptureFixture[s
 
 def test_a_prompt_of_unknown_characters_is_said(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(["generate", "-m", str(file), "--prompt", "Жé", "--tokens", "2"]) == 0
-    assert "- the prompt has 2 tokens that the model does not know; they are read as unknown.\n" in capsys.readouterr().err
+    assert (
+        "- the prompt has 2 tokens that the model does not know; they are read as unknown.\n" in capsys.readouterr().err
+    )
 
 
 @pytest.mark.parametrize(
@@ -134,7 +140,9 @@ def test_a_prompt_of_unknown_characters_is_said(file: Path, capsys: pytest.Captu
         (b"caf\xe9 au lait", "is not UTF-8 text: byte 3 is 0xe9; save it as UTF-8, for example with iconv."),
     ],
 )
-def test_bad_corpora_are_a_sentence(content: bytes, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_bad_corpora_are_a_sentence(
+    content: bytes, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "a.txt").write_bytes(content)
     assert cli.run(["train", "text", str(tmp_path / "a.txt"), "-o", str(tmp_path / "m.ensue")]) == 1
     assert capsys.readouterr().err.splitlines()[-1].endswith(said)
@@ -153,7 +161,10 @@ def test_a_model_of_another_task_is_a_sentence(file: Path, tmp_path: Path, capsy
 def test_writing_needs_no_pytorch(file: Path) -> None:
     code = "import sys; from ensue import cli; cli.run(sys.argv[1:]); print('torch' in sys.modules, file=sys.stderr)"
     done = subprocess.run(
-        [sys.executable, "-c", code, "generate", "-m", str(file), "--tokens", "3"], capture_output=True, text=True, check=True
+        [sys.executable, "-c", code, "generate", "-m", str(file), "--tokens", "3"],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert done.stderr.splitlines()[-1] == "False"
 

@@ -140,6 +140,14 @@ def test_pairs_that_are_too_long_are_left_out_and_said(monkeypatch: pytest.Monke
     assert str(refused.value) == "Every training pair has more than 2 tokens on a side: put one sentence on a line."
 
 
+def test_without_sacrebleu_training_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(translation, "can_score", lambda: False)
+    made = Translator(**QUICK, steps=1).fit(SOURCE, TARGET)
+    assert made.findings_[-1] == (
+        "No BLEU at validations: sacrebleu is not installed; pip install 'ensue[text]' brings it."
+    )
+
+
 def test_what_cannot_be_right_is_refused(learned: Translator, tmp_path: Path) -> None:
     cases: list[tuple[type[Exception], str, Any]] = [
         (

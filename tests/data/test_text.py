@@ -11,7 +11,7 @@ from ensue.data.text import BEGIN, END, KINDS, SPECIAL, UNKNOWN, TextFrontEnd, T
 from ensue.data.words import JOINER, pieces
 from ensue.errors import ConfigError, DataError, UsageError
 
-PROSE = 'He said (so): "it\'s a well-known fact, isn\'t it?"\nÜber 3.5% of… don\'t know—really! 日本語 😀 a_b\n' * 20
+PROSE = "He said (so): \"it's a well-known fact, isn't it?\"\nÜber 3.5% of… don't know—really! 日本語 😀 a_b\n" * 20
 ALL = [TextFrontEnd.learn([PROSE], TextOptions(tokens=kind, vocabulary=1000)) for kind in KINDS]
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 

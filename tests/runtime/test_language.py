@@ -41,9 +41,10 @@ tokens = st.lists(st.integers(0, FRONT_END.size - 1), min_size=1, max_size=30)
 def test_a_stream_is_equal_to_a_batch_for_every_chunking(tokens: list[int], data: Any) -> None:
     stream, rest = LanguageStream(RUNTIME), list(tokens)
     while rest:
-        size = data.draw(st.integers(0, len(rest)))
+        stream.update([])
+        size = data.draw(st.integers(1, len(rest)))
         stream.update(rest[:size])
-        rest = rest[size:] if size else rest[1:] if not stream.update(rest[:1]).size else rest[1:]
+        rest = rest[size:]
     whole, _ = RUNTIME.advance([RUNTIME.first, *tokens], RUNTIME.begin())
     np.testing.assert_allclose(stream.expected, whole[-1], atol=2e-6)
     assert np.exp(stream.expected.astype(float)).sum() == pytest.approx(1, abs=1e-5)
@@ -137,7 +138,9 @@ def test_what_does_not_fit_is_refused() -> None:
     stream = LanguageStream(RUNTIME)
     with pytest.raises(UsageError, match=r"^The tokens given are \[99\], expected one or more numbers from 0 to 16\.$"):
         stream.update([99])
-    with pytest.raises(UsageError, match=r"^The state given has 3 bytes and is none of this model's: give one that a stream gave"):
+    with pytest.raises(
+        UsageError, match=r"^The state given has 3 bytes and is none of this model's: give one that a stream gave"
+    ):
         stream.state = b"abc"
 
 

@@ -30,7 +30,9 @@ def evaluate(
         print_json({name: getattr(score, name) for name in names} | {"cache": cache})
         return
     kind = loaded.task_.front_end.kind
-    print_line(f"{text}: {score.tokens:,} {kind}, {score.characters:,} characters; {score.unknown:,} unknown to the model.")
+    print_line(
+        f"{text}: {score.tokens:,} {kind}, {score.characters:,} characters; {score.unknown:,} unknown to the model."
+    )
     print_line(
         f"Perplexity {score.perplexity:.4g} ({score.nats_per_token:.4f} nats) per {kind.removesuffix('s')}, "
         f"{score.bits_per_character:.4f} bits per character."

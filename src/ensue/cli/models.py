@@ -46,7 +46,8 @@ def forecaster_of(model: Path | None, columns: Columns, weights: str = "float32"
     if said:
         names = " and ".join(f"--{name}" for name in said)
         raise UsageError(f"{names} is given beside a model, which knows it from its training: leave it out.")
-    return of_task(load(model, weights=weights), "forecasting", model)
+    found: Forecaster = of_task(load(model, weights=weights), "forecasting", model)
+    return found
 
 
 def model_of(path: Path, task: str) -> Any:

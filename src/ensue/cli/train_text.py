@@ -83,9 +83,9 @@ def text(
     from ensue.estimators.language_model import LanguageModel
 
     voice: Voice = ctx.obj
-    check_not_input("-o", output, corpus)
+    check_not_input("-o", output, str(corpus))
     if valid is not None:
-        check_not_input("-o", output, valid)
+        check_not_input("-o", output, str(valid))
     model = LanguageModel(
         lowercase=lowercase,
         **given(
@@ -124,4 +124,6 @@ def _result(model: LanguageModel) -> str:
     line = better_than_baseline(report)
     if model.task_.front_end.kind in ("words", "subwords"):
         return f"{line} Perplexity {exp(min(report.validation, 700)):.1f}."
-    return f"{line} {report.validation / 0.6931471805599453:.3f} bits per {model.task_.front_end.kind.removesuffix('s')}."
+    return (
+        f"{line} {report.validation / 0.6931471805599453:.3f} bits per {model.task_.front_end.kind.removesuffix('s')}."
+    )

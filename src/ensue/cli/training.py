@@ -41,7 +41,7 @@ Resume = Annotated[
 ]
 
 M = TypeVar("M")
-Fit = Callable[[Path, Callable[[Progress], None]], None]
+Fit = Callable[[Path, Callable[[Progress], None]], object]
 """Fits the model, given the checkpoint's path and who is to be told of progress."""
 
 

@@ -28,6 +28,8 @@ BLOCK = 1_000_000
 """Bytes that are cut into tokens at once."""
 FEWEST = 100
 """Tokens that something can be learned from."""
+COUNTED = 4_000_000
+"""Tokens that are counted at once."""
 FORMAT = 1
 """Of what is kept; another one is made anew."""
 
@@ -71,6 +73,18 @@ def last_part(tokens: NDArray[Any], share: float) -> tuple[NDArray[Any], NDArray
         raise DataError(f"The text has {len(tokens)} tokens, expected {FEWEST} at least: give more text.")
     cut = len(tokens) - round(len(tokens) * share)
     return tokens[:cut], tokens[cut:]
+
+
+def frequencies(tokens: NDArray[Any], size: int) -> NDArray[np.int64]:
+    """How often each token is in a text, which may be longer than memory: `(size,)`.
+
+    >>> frequencies(np.array([2, 0, 2]), size=4).tolist()
+    [1, 0, 2, 0]
+    """
+    counts = np.zeros(size, np.int64)
+    for first in range(0, len(tokens), COUNTED):
+        counts += np.bincount(tokens[first : first + COUNTED], minlength=size)
+    return counts
 
 
 def _kept(path: Path, options: TextOptions, front_end: TextFrontEnd | None, folder: Path) -> Prepared:

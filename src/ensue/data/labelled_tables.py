@@ -26,7 +26,7 @@ from ensue.data.text_tables import read_text
 from ensue.data.typed_files import FIRST_ROW, read_typed
 from ensue.errors import DataError, nearest
 
-LABELS = ("label", "class", "target", "category", "sentiment", "labels", "classes", "y")
+LABELS = ("label", "class", "target", "category", "sentiment", "labels", "classes")
 """Names of a column that is taken for that of the labels."""
 TEXTS = ("text", "review", "sentence", "message", "comment", "phrase", "content", "body")
 WIDE = "value"

@@ -69,7 +69,7 @@ class Subwords:
     def _tokenizer(self) -> Tokenizer:
         library = _library()
         try:
-            made = library.Tokenizer.from_str(self.definition)
+            made: Tokenizer = library.Tokenizer.from_str(self.definition)
         except Exception as error:  # the library raises no class of its own
             raise ValueError(f"its subwords cannot be read: {error}") from error
         made.encode_special_tokens = True  # a text that says '<end>' means these five characters

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import gzip
+import io
 import lzma
 from collections.abc import Iterator
 from pathlib import Path
@@ -91,7 +92,7 @@ def _open(path: Path) -> IO[bytes]:
         if path.is_dir():
             raise DataError(f"{path} is a folder, expected a text file.")
         if path.suffix == ".gz":
-            return gzip.open(path, "rb")
+            return io.BufferedReader(gzip.open(path, "rb"))
         return lzma.open(path, "rb") if path.suffix == ".xz" else path.open("rb")
     except FileNotFoundError as error:
         raise DataError(f"There is no file {path}: check the name.") from error

@@ -46,7 +46,8 @@ class Classifier(Estimator[ClassificationTask]):
         preset: 'fast', 'default' or 'thorough'.
         tokens, vocabulary, lowercase, normalise: how texts are cut, see `ensue.data.text.TextOptions`; 'auto' cuts words.
         bidirectional, pooling: how a sequence becomes one answer.
-        hidden_size, layers, embedding, dropout, longest: of the network; None: those of the preset.
+        hidden_size, layers, embedding, dropout, word_dropout, longest: of the network and what training leaves out of it;
+            None: those of the preset.
         class_weights: 'equal', or 'balanced' by how rare a class is.
         label_smoothing: share of the probability that a label gives away while training.
         calibrate: correct probabilities on the validation rows (Guo et al. 2017).
@@ -78,6 +79,7 @@ class Classifier(Estimator[ClassificationTask]):
         layers: int | None = None,
         embedding: int | None = None,
         dropout: float | None = None,
+        word_dropout: float = 0.1,
         longest: int | None = None,
         class_weights: str = "equal",
         label_smoothing: float = 0.1,
@@ -95,7 +97,7 @@ class Classifier(Estimator[ClassificationTask]):
         self.preset, self.tokens, self.vocabulary = preset, tokens, vocabulary
         self.lowercase, self.normalise = lowercase, normalise
         self.bidirectional, self.pooling, self.hidden_size, self.layers = bidirectional, pooling, hidden_size, layers
-        self.embedding, self.dropout, self.longest = embedding, dropout, longest
+        self.embedding, self.dropout, self.word_dropout, self.longest = embedding, dropout, word_dropout, longest
         self.class_weights, self.label_smoothing, self.calibrate = class_weights, label_smoothing, calibrate
         self.epochs, self.steps, self.batch_size = epochs, steps, batch_size
         self.learning_rate, self.seed = learning_rate, seed

@@ -7,13 +7,13 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ensue.data.corpus import Prepared, last_part, prepare
-from ensue.data.text import TextOptions
+from ensue.data.corpus import Prepared, frequencies, last_part, prepare
+from ensue.data.text import UNKNOWN, TextOptions
 from ensue.errors import MissingExtraError, ModelFileError, UsageError
 from ensue.estimators.base import Estimator
 from ensue.reports import Progress
 from ensue.tasks.language_model import LanguageModelTask
-from ensue.tasks.language_options import LanguageOptions
+from ensue.tasks.language_options import LanguageOptions, LanguageRecipe
 
 if TYPE_CHECKING:
     from ensue.runtime.language import LanguageRuntime, LanguageStream, Score
@@ -93,7 +93,11 @@ class LanguageModel(Estimator[LanguageModelTask]):
 
         before = None if start_from is None else self._before(start_from)
         front_end = None if before is None else before.task_.front_end
-        folder = None if checkpoint is None else checkpoint.with_name(checkpoint.name.removesuffix(".checkpoint") + ".prepared")
+        folder = (
+            None
+            if checkpoint is None
+            else checkpoint.with_name(checkpoint.name.removesuffix(".checkpoint") + ".prepared")
+        )
         prepared = prepare(text, self._text, front_end=front_end, folder=folder)
         train, held = self._divided(prepared, valid, folder)
         options = self._options.chosen(prepared.front_end.kind, len(train))
@@ -129,7 +133,9 @@ class LanguageModel(Estimator[LanguageModelTask]):
         prepared = prepare(whole, self._text, front_end=front_end)
         return self._runtime().score(prepared.tokens, len(front_end.prepare(whole)), cache)
 
-    def generate(self, prompt: str = "", count: int = 200, *, sampling: Sampling | None = None, **how: Any) -> Iterator[str]:
+    def generate(
+        self, prompt: str = "", count: int = 200, *, sampling: Sampling | None = None, **how: Any
+    ) -> Iterator[str]:
         """Write on after a prompt, a token at a time: pieces of text as they are written.
 
         Args:
@@ -167,9 +173,9 @@ class LanguageModel(Estimator[LanguageModelTask]):
 
     def describe(self) -> dict[str, Any]:
         """What the fitted model is, as plain values."""
-        front_end = super().describe() and self.task_.front_end
+        described, front_end = super().describe(), self.task_.front_end
         text = {"tokens": front_end.kind, "vocabulary": front_end.size, "lowercase": front_end.lowercase}
-        return super().describe() | {"text": text | {"normalise": front_end.normalise}, "sizes": vars(self.task_.sizes)}
+        return described | {"text": text | {"normalise": front_end.normalise}, "sizes": vars(self.task_.sizes)}
 
     def _runtime(self) -> LanguageRuntime:
         from ensue.runtime.language import LanguageRuntime
@@ -206,18 +212,18 @@ def _options(given: dict[str, Any]) -> LanguageOptions:
 
 def _found(prepared: Prepared, learned: int, held: int) -> str:
     front_end = prepared.front_end
-    unknown = front_end.unknown(prepared.tokens[: 10_000_000])
+    unknown = int(frequencies(prepared.tokens, front_end.size)[UNKNOWN])
     return (
         f"text: {learned:,} {front_end.kind} to learn from and {held:,} set aside, of {front_end.size:,} different ones; "
         f"{unknown:,} unknown."
     )
 
 
-def _fingerprint(prepared: Prepared, held: int, task: LanguageModelTask, options: LanguageOptions) -> str:
+def _fingerprint(prepared: Prepared, held: int, task: LanguageModelTask, recipe: LanguageRecipe) -> str:
     """Of a training run: a checkpoint of another one is refused."""
     import hashlib
     import json
 
     first = prepared.tokens[:1_000_000]
-    said = json.dumps([task.to_json(), vars(options), len(prepared.tokens), held], sort_keys=True)
+    said = json.dumps([task.to_json(), vars(recipe), len(prepared.tokens), held], sort_keys=True)
     return hashlib.sha256(said.encode() + first.tobytes()).hexdigest()

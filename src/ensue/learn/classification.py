@@ -152,7 +152,9 @@ class _Objective:
         self.lengths = np.array([len(each) for each in self.items])
         self.rows = options.batch(len(self.items))
         front_end = task.front_end
-        self.hidden = chances(self.items, front_end.size) if isinstance(front_end, TextFrontEnd) else None
+        self.hidden = None
+        if isinstance(front_end, TextFrontEnd):
+            self.hidden = chances(self.items, front_end.size, options.word_dropout)
         weights = class_weights(self.labels, len(task.classes), options.class_weights)
         self.weights = torch.from_numpy(weights).to(self.device)
         self._epoch, self._batches = -1, [np.zeros(0, np.int64)]
@@ -254,14 +256,14 @@ def class_weights(labels: NDArray[np.int64], classes: int, how: str) -> NDArray[
     return (len(labels) / classes / counts).astype(np.float32)
 
 
-def chances(items: Sequences, vocabulary: int) -> NDArray[np.float64]:
-    """How likely each token is to be read as unknown.
+def chances(items: Sequences, vocabulary: int, least: float) -> NDArray[np.float64]:
+    """How likely each token is to be read as unknown: `least` for a frequent one, more for a rare one.
 
-    >>> chances([np.array([[1.0], [1.0], [1.0]], np.float32)], 2).round(3).tolist()
-    [1.0, 0.077]
+    >>> chances([np.array([[1.0], [1.0], [1.0]], np.float32)], 2, least=0.1).round(3).tolist()
+    [1.0, 0.169]
     """
     counts = np.bincount(np.concatenate(list(items))[:, 0].astype(np.int64), minlength=vocabulary)
-    return np.asarray(RARE / (RARE + counts), np.float64)
+    return np.asarray(least + (1 - least) * RARE / (RARE + counts), np.float64)
 
 
 def _fingerprint(

@@ -22,6 +22,7 @@ from ensue.baselines import seasonal_naive
 from ensue.config import TrainOptions
 from ensue.data.panel import Panel
 from ensue.errors import DataError, ModelFileError, UsageError
+from ensue.learn.devices import device_of, threads
 from ensue.learn.fine_tuning import (
     FINE_TUNING_RATE,
     FINE_TUNING_STEPS,
@@ -31,7 +32,6 @@ from ensue.learn.fine_tuning import (
     settled,
     widened,
 )
-from ensue.learn.devices import device_of, threads
 from ensue.learn.loop import LoopOptions, train
 from ensue.learn.losses import pinball
 from ensue.learn.modules import NetworkModule, build, load_weights, weights_to_numpy

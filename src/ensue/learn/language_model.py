@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from ensue.data.corpus import frequencies
 from ensue.errors import DataError
 from ensue.learn.devices import device_of, threads
 from ensue.learn.loop import LoopOptions, train
@@ -23,7 +24,7 @@ from ensue.learn.modules import NetworkModule, build, load_weights, weights_to_n
 from ensue.learn.precision import mixed
 from ensue.reports import Measure, Progress, TrainingReport
 from ensue.tasks.language_model import LanguageModelTask
-from ensue.tasks.language_options import LanguageOptions
+from ensue.tasks.language_options import LanguageRecipe
 
 Tokens = NDArray[Any]
 Weights = dict[str, NDArray[Any]]
@@ -46,7 +47,7 @@ class Corpus:
 def learn(
     task: LanguageModelTask,
     corpus: Corpus,
-    options: LanguageOptions,
+    options: LanguageRecipe,
     *,
     begin: Weights | None = None,
     checkpoint: Path | None = None,
@@ -57,7 +58,7 @@ def learn(
     """Train the task's network on a corpus.
 
     Args:
-        options: with every choice made (`LanguageOptions.chosen`).
+        options: with every choice made: `LanguageOptions.chosen`.
         begin: weights to begin with.
 
     Raises `DataError` where the text is too short to learn from.
@@ -113,7 +114,7 @@ def _head(module: NetworkModule) -> str:
 class LanguageObjective:
     """Batches of a corpus and what they cost: the cross entropy, and what keeps activations small and slow."""
 
-    def __init__(self, module: NetworkModule, corpus: Corpus, options: LanguageOptions, device: torch.device) -> None:
+    def __init__(self, module: NetworkModule, corpus: Corpus, options: LanguageRecipe, device: torch.device) -> None:
         self.module, self.corpus, self.options, self.device = module, corpus, options, device
         self.width = module.description.state_shapes(1)[0][-1]
         tokens = len(corpus.train)
@@ -128,7 +129,7 @@ class LanguageObjective:
         self._state: list[Tensor] = []
         self._heard: dict[str, Tensor] = {}
         self._listen()
-        counts = np.bincount(corpus.train, minlength=module.description.output_size) + 1.0
+        counts = frequencies(corpus.train, module.description.output_size) + 1.0
         self.baseline = float(-np.log(counts / counts.sum())[np.asarray(corpus.valid[1 : MOST_SCORED + 1])].mean())
 
     def loss(self, step: int) -> Tensor:
@@ -144,12 +145,15 @@ class LanguageObjective:
             loss = -answers.gather(2, wanted[..., None]).float().mean()
             if options.label_smoothing:
                 loss = (1 - options.label_smoothing) * loss - options.label_smoothing * answers.float().mean()
-            if options.activation:  # Merity, McCann & Socher 2017, eq. 1 and 2: AR on what is read, TAR on what was said
+            if (
+                options.activation
+            ):  # Merity, McCann & Socher 2017, eq. 1 and 2: AR on what is read, TAR on what was said
                 loss = loss + options.activation * self._heard["dropped"].float().square().mean()
             if options.change and self.length > 1:
                 said = self._heard["said"].float()
                 loss = loss + options.change * (said[:, 1:] - said[:, :-1]).square().mean()
-        return loss
+        cost: Tensor = loss
+        return cost
 
     def validate(self) -> tuple[float, float]:
         """Nats per token of the text set aside, its parts read side by side; and those of token frequencies."""

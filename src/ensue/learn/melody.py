@@ -24,7 +24,7 @@ from ensue.data.notes.tune import Stepped
 from ensue.errors import DataError
 from ensue.learn.devices import device_of, threads
 from ensue.learn.loop import LoopOptions, train
-from ensue.learn.modules import build, weights_to_numpy
+from ensue.learn.modules import NetworkModule, build, weights_to_numpy
 from ensue.learn.precision import mixed
 from ensue.reports import Measure, Progress, TrainingReport
 from ensue.tasks.melody import MelodyOptions, MelodyTask
@@ -146,7 +146,9 @@ class _Objective:
         self.recipe, self.precision = options.recipe, options.precision
         torch.manual_seed(options.seed)
         self.device = device_of(options.device)
-        self.module = build(task.network()).to(self.device)
+        self.module = build(task.network())
+        _begin_with_distinct_codes(self.module)
+        self.module.to(self.device)
         self.pieces = [
             (tune, first, min(first + LONGEST, count))
             for tune in training
@@ -242,6 +244,14 @@ class _Objective:
             losses = nll(output.float(), batch.targets, batch.legal)
         inside = torch.arange(losses.shape[1], device=losses.device) < batch.lengths[:, None]
         return losses * inside
+
+
+def _begin_with_distinct_codes(module: NetworkModule) -> None:
+    """Vectors of codes begin as large as the other numbers: of tokens they are most of what there is to see."""
+    with torch.no_grad():
+        for name, weight in module.layers[0].named_parameters():
+            if name.startswith("embeddings."):
+                weight.normal_()
 
 
 def _moved(tune: Stepped, semitones: int, lowest: int, highest: int) -> Stepped:

@@ -37,6 +37,6 @@ def mixed(precision: str, module: nn.Module, width: int) -> AbstractContextManag
 def has_bfloat16(device: str) -> bool:
     """Whether products in bfloat16 run at full speed there."""
     if device == "cuda":
-        return torch.cuda.is_bf16_supported()
+        return bool(torch.cuda.is_bf16_supported())
     asked = getattr(torch.cpu, "_is_avx512_bf16_supported", None)  # PyTorch has no public name for it
     return device == "cpu" and asked is not None and bool(asked())

@@ -152,7 +152,9 @@ class _Objective:
         self.module.begin_with(torch.from_numpy(logs))
         self.smoothing = options.recipe.smoothing
         self.baseline = float(-(logs * _counts(validation, task.target.size)).sum() / validation.tokens)
-        self.validate_bleu = can_score()
+        self.scores_bleu = can_score()
+        if not self.scores_bleu:
+            say("No BLEU at validations: sacrebleu is not installed; pip install 'ensue[text]' brings it.")
 
     def loss(self, step: int) -> Tensor:
         batch = self._here(self.training.at(self.options.seed, step))
@@ -166,7 +168,7 @@ class _Objective:
             batch = self._here(self.validation.batch(rows))
             total += float(self.module.loss(batch, 0.0)) * int(batch.inside.sum())
         score = total / self.validation.tokens
-        if self.validate_bleu:
+        if self.scores_bleu:
             self.say(f"Validation {score:.4g} {MEASURE.name}, {self.bleu()}, greedy, {len(self.validation)} sentences.")
         return score, self.baseline
 

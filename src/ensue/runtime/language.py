@@ -163,7 +163,9 @@ class LanguageStream:
         shapes = [(1, self._runtime.front_end.size), *self._runtime.network.state_shapes(1)]
         numbers = np.frombuffer(saved, "<f4") if len(saved) % 4 == 0 else np.empty(0, "<f4")
         if len(numbers) != sum(math.prod(shape) for shape in shapes) or not np.isfinite(numbers[shapes[0][1] :]).all():
-            raise UsageError(f"The state given has {len(saved)} bytes and is none of this model's: give one that a stream gave.")
+            raise UsageError(
+                f"The state given has {len(saved)} bytes and is none of this model's: give one that a stream gave."
+            )
         parts = []
         for shape in shapes:
             parts.append(numbers[: math.prod(shape)].reshape(shape).copy())

@@ -33,8 +33,8 @@ class Cache:
     def __post_init__(self) -> None:
         if self.words < 1 or self.flatness < 0 or not 0 <= self.share < 1:
             raise UsageError(
-                f"The cache has {self.words} words, flatness {self.flatness} and share {self.share}, expected 1 or more, 0 or "
-                "more, and 0 to below 1."
+                f"The cache has {self.words} words, flatness {self.flatness} and share {self.share}, expected 1 or more, "
+                "0 or more, and 0 to below 1."
             )
 
 
@@ -47,7 +47,8 @@ class WordCache:
         self._body = Engine(own, {name: weights[name] for name in own.parameters()})
         last = len(network.layers) - 1
         self._head = Engine(
-            Network(network.layers[-1:]), {f"layers.0.{each}": weights[f"layers.{last}.{each}"] for each in ("weight", "bias")}
+            Network(network.layers[-1:]),
+            {f"layers.0.{each}": weights[f"layers.{last}.{each}"] for each in ("weight", "bias")},
         )
         self._hidden: Array = np.empty((0, own.output_size), np.float32)
         self._next: Array = np.empty(0, np.int64)

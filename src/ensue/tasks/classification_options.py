@@ -69,6 +69,8 @@ class ClassificationOptions:
     """Numbers in the vector of a token, or channels of the convolution over values."""
     dropout: float | None = None
     """Share of features left out while training, before the LSTM and before the softmax."""
+    word_dropout: float = 0.1
+    """Share of a text's tokens that are read as unknown while training (Iyyer et al. 2015, sec. 3.2)."""
     longest: int | None = None
     """Tokens of a text that are read at most."""
     class_weights: str = "equal"
@@ -109,7 +111,7 @@ class ClassificationOptions:
             if getattr(self, name) is not None:
                 check_whole("classification", name, getattr(self, name))
         check_whole("classification", "seed", self.seed, 0)
-        for name in ("dropout", "label_smoothing"):
+        for name in ("dropout", "word_dropout", "label_smoothing"):
             value = getattr(self, name)
             if value is not None and not 0 <= value < 1:
                 raise ConfigError(f"{name} is {value!r}, expected a share from 0 to below 1.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from typing import Any
 
 from ensue.errors import ConfigError, nearest
@@ -16,10 +16,56 @@ LARGE = 20_000_000
 
 
 @dataclass(frozen=True)
+class LanguageRecipe:
+    """The numbers one training runs with: the fields of `LanguageOptions`, all of them chosen."""
+
+    preset: str
+    hidden_size: int
+    layers: int
+    embedding: int
+    tied: bool
+    dropout: float
+    weight_drop: float
+    embedding_dropout: float
+    batch_size: int
+    context_length: int
+    epochs: float
+    steps: int | None
+    learning_rate: float
+    schedule: str
+    weight_decay: float
+    label_smoothing: float
+    activation: float
+    change: float
+    clip: float
+    average_decay: float
+    patience: int
+    seed: int
+    threads: int | None
+    device: str
+    precision: str
+
+    @property
+    def sizes(self) -> LanguageSizes:
+        """The network it trains."""
+        return LanguageSizes(
+            hidden_size=self.hidden_size,
+            layers=self.layers,
+            embedding=self.embedding,
+            tied=self.tied,
+            embedding_dropout=self.embedding_dropout,
+            input_dropout=round(self.dropout * (0.75 if self.tied else 0.25), 4),
+            hidden_dropout=round(self.dropout * (0.6 if self.tied else 1.0), 4),
+            output_dropout=self.dropout,
+            weight_drop=self.weight_drop,
+        )
+
+
+@dataclass(frozen=True)
 class LanguageOptions:
     """How to train a language model. Whatever is None depends on the preset, the kind of tokens and the length of the text.
 
-    >>> LanguageOptions(hidden_size=64).chosen("characters", 1_000_000).hidden_size
+    >>> LanguageOptions(hidden_size=64).chosen("characters", 1_000_000).sizes.hidden_size
     64
     """
 
@@ -77,7 +123,16 @@ class LanguageOptions:
     def __post_init__(self) -> None:
         if self.preset not in PRESETS:
             raise ConfigError(f"preset is '{self.preset}', {nearest(self.preset, PRESETS)}")
-        for name in ("hidden_size", "layers", "embedding", "batch_size", "context_length", "steps", "patience", "threads"):
+        for name in (
+            "hidden_size",
+            "layers",
+            "embedding",
+            "batch_size",
+            "context_length",
+            "steps",
+            "patience",
+            "threads",
+        ):
             value = getattr(self, name)
             if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
                 raise ConfigError(f"{name} is {value!r}, expected a whole number of 1 or more.")
@@ -86,39 +141,26 @@ class LanguageOptions:
             if value is not None and not 0 <= value < 1:
                 raise ConfigError(f"{name} is {value!r}, expected a share from 0 to below 1.")
         if self.learning_rate is not None and not 0 < self.learning_rate < 1:
-            raise ConfigError(f"learning_rate is {self.learning_rate}, expected a number between 0 and 1, such as 0.002.")
+            raise ConfigError(
+                f"learning_rate is {self.learning_rate}, expected a number between 0 and 1, such as 0.002."
+            )
         if self.epochs is not None and not self.epochs > 0:
             raise ConfigError(f"epochs is {self.epochs}, expected a number above 0.")
         if not isinstance(self.seed, int) or self.seed < 0:
             raise ConfigError(f"seed is {self.seed!r}, expected a whole number of 0 or more.")
 
-    def chosen(self, kind: str, tokens: int) -> LanguageOptions:
-        """The same with every choice made, for a text of so many tokens of that kind."""
+    def chosen(self, kind: str, tokens: int) -> LanguageRecipe:
+        """Every choice made, for a text of so many tokens of that kind."""
         usual = _of_words(tokens) if kind in ("words", "subwords") else _of_characters(tokens)
-        usual |= _SIZES[kind in ("words", "subwords")][self.preset] if tokens >= SMALL or self.preset != "default" else {}
+        usual |= (
+            _SIZES[kind in ("words", "subwords")][self.preset] if tokens >= SMALL or self.preset != "default" else {}
+        )
         if self.preset == "fast":
             usual |= {"epochs": usual["epochs"] / 4, "dropout": usual["dropout"] / 2}
         if self.preset == "thorough":
             usual |= {"epochs": usual["epochs"] * 1.6}
-        known = {each.name for each in fields(self)}
-        return replace(self, **{name: v for name, v in usual.items() if name in known and getattr(self, name) is None})
-
-    @property
-    def sizes(self) -> LanguageSizes:
-        """The network these choices describe, once all are made."""
-        if self.hidden_size is None or self.layers is None or self.embedding is None or self.dropout is None:
-            raise ConfigError("The sizes are not chosen yet: ask options.chosen(kind, tokens).sizes.")
-        return LanguageSizes(
-            hidden_size=self.hidden_size,
-            layers=self.layers,
-            embedding=self.embedding,
-            tied=bool(self.tied),
-            embedding_dropout=self.embedding_dropout or 0.0,
-            input_dropout=round(self.dropout * (0.75 if self.tied else 0.25), 4),
-            hidden_dropout=round(self.dropout * (0.6 if self.tied else 1.0), 4),
-            output_dropout=self.dropout,
-            weight_drop=self.weight_drop or 0.0,
-        )
+        given = {name: value for name, value in vars(self).items() if value is not None or name in ("steps", "threads")}
+        return LanguageRecipe(**usual | given)
 
 
 def _of_characters(tokens: int) -> dict[str, Any]:

@@ -18,7 +18,9 @@ HEAD = "X:1\nT:Test\nM:4/4\nL:1/8\nK:C\n"
 def notes(music: str, head: str = HEAD) -> list[tuple[float, float, int]]:
     """Start and length in quarter notes, and pitch."""
     tune = read(music, head)
-    return [(start / tune.resolution, (end - start) / tune.resolution, pitch) for start, end, pitch in tune.notes.tolist()]
+    return [
+        (start / tune.resolution, (end - start) / tune.resolution, pitch) for start, end, pitch in tune.notes.tolist()
+    ]
 
 
 def read(music: str, head: str = HEAD) -> Tune:
@@ -119,7 +121,17 @@ def test_repeats(music: str, played: str) -> None:
 
 
 def test_what_is_passed_over() -> None:
-    assert pitches('"Am"!trill!C ~D .E {fg}F (GA) uB "^text"c % a remark\nw: la la\nd') == [60, 62, 64, 65, 67, 69, 71, 72, 74]
+    assert pitches('"Am"!trill!C ~D .E {fg}F (GA) uB "^text"c % a remark\nw: la la\nd') == [
+        60,
+        62,
+        64,
+        65,
+        67,
+        69,
+        71,
+        72,
+        74,
+    ]
 
 
 def test_bars_title_and_tempo() -> None:

@@ -76,7 +76,9 @@ def test_every_note_ends_and_the_file_says_its_tempo(tmp_path: Path) -> None:
 
 def test_two_notes_of_a_key_that_touch_are_heard_twice(tmp_path: Path) -> None:
     write_midi(tmp_path / "a.mid", of_notes("a", [(0, 4, 60), (4, 8, 60)], 4))
-    struck = [message.type for message in mido.MidiFile(tmp_path / "a.mid").tracks[1] if message.type.startswith("note")]
+    struck = [
+        message.type for message in mido.MidiFile(tmp_path / "a.mid").tracks[1] if message.type.startswith("note")
+    ]
     assert struck == ["note_on", "note_off", "note_on", "note_off"]
 
 
@@ -104,7 +106,10 @@ DAMAGED = "{path} is no MIDI file, or a damaged one ({why}): export it again."
         (b"no MIDI at all, but text", DAMAGED.replace("{why}", "MThd not found. Probably not a MIDI file")),
         (file_of(*NOTE)[:-9], DAMAGED.replace("{why}", "it ends too soon")),
         (file_of(), "{path} has no notes, expected at least one note with a pitch: give another file."),
-        (file_of(*DRUM), "{path} has only drums (1 beats), expected at least one note with a pitch: give another file."),
+        (
+            file_of(*DRUM),
+            "{path} has only drums (1 beats), expected at least one note with a pitch: give another file.",
+        ),
         (
             file_of(*NOTE, type=2),
             "{path} is a MIDI file whose time is not in quarter notes: export it as type 0 or 1.",

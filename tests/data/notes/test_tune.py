@@ -77,6 +77,8 @@ def test_a_time_signature_that_cannot_be() -> None:
 
 
 def test_a_bar_that_the_grid_does_not_fill() -> None:
-    message = "A bar of 3/8 is no whole number of steps with 1 steps to a quarter note: give a finer grid, such as --grid 4."
+    message = (
+        "A bar of 3/8 is no whole number of steps with 1 steps to a quarter note: give a finer grid, such as --grid 4."
+    )
     with pytest.raises(DataError, match=re.escape(message)):
         steps_to_a_bar(Meter(3, 8), 1)

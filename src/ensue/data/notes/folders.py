@@ -145,7 +145,7 @@ def prepare(collection: Collection, polyphonic: bool, grid: int | None) -> Prepa
     chosen = grid or grid_for(tunes)
     stepped, refused = _stepped(tunes, chosen, polyphonic)
     moved = sum(tune.moved for tune in stepped)
-    total = sum(len(tune.notes) for tune in stepped)
+    total = sum(len(tune.notes) for tune in tunes)
     said.append(
         f"The grid has {_count(chosen, 'step')} to a quarter note"
         + ("" if grid else ", found in the tunes")
