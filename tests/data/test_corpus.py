@@ -30,7 +30,12 @@ def test_on_file_as_in_memory(long: Path, tmp_path: Path, kind: str) -> None:
     here = prepare(TEXT, options)
     there = prepare(long, options, folder=tmp_path / "kept")
     assert np.array_equal(here.tokens, there.tokens) and here.front_end.to_json() == there.front_end.to_json()
-    assert isinstance(there.tokens, np.memmap) and there.tokens.dtype == np.uint16
+    assert isinstance(there.tokens, np.memmap) and there.tokens.dtype == (np.uint16 if kind == "bytes" else np.uint8)
+    assert (
+        here.counts.tolist()
+        == there.counts.tolist()
+        == np.bincount(here.tokens, minlength=here.front_end.size).tolist()
+    )
     assert there.findings[0] == f"{long}: prepared in {tmp_path / 'kept'}."
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ensue.cli.console import Voice
-from ensue.cli.models import of_task
+from ensue.cli.models import model_of
 from ensue.cli.options import Model
 from ensue.cli.results import check_not_input, print_json, print_line
 from ensue.errors import DataError, UsageError
@@ -47,8 +47,6 @@ def predict(
 
     Prints a line for each: the class and its probability. A blank line stays blank, so that line numbers agree.
     """
-    from ensue.estimators import load
-
     voice: Voice = ctx.obj
     if texts and file is not None:
         raise UsageError("A text and --file are both given, expected one of them.")
@@ -56,7 +54,7 @@ def predict(
         raise UsageError(f"--html is '{html}', expected a name ending in .html.")
     if file is not None:
         check_not_input("--html", html, file)
-    classifier: Classifier = of_task(load(model), "classification", model)
+    classifier: Classifier = model_of(model, "classification")
     voice.findings(classifier.findings_)
     items = _given(classifier, texts, file)
     explained = _explained(classifier, items, voice) if explain or html is not None else {}

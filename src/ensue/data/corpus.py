@@ -41,6 +41,8 @@ class Prepared:
     front_end: TextFrontEnd
     tokens: NDArray[Any]
     """Of an unsigned type that holds every token's number."""
+    counts: NDArray[np.int64]
+    """How often each token is in the text: `(vocabulary,)`."""
     findings: tuple[str, ...] = ()
 
 
@@ -60,7 +62,9 @@ def prepare(
         return _kept(text, options, front_end, folder)
     learned = front_end or TextFrontEnd.learn(_blocks(text), options)
     parts = [learned.encode(block).astype(_type(learned)) for block in _blocks(text)]
-    return _checked(Prepared(learned, np.concatenate(parts), learned.findings if front_end is None else ()))
+    tokens = np.concatenate(parts)
+    findings = learned.findings if front_end is None else ()
+    return _checked(Prepared(learned, tokens, frequencies(tokens, learned.size), findings))
 
 
 def last_part(tokens: NDArray[Any], share: float) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -94,15 +98,16 @@ def _kept(path: Path, options: TextOptions, front_end: TextFrontEnd | None, fold
     if not described.exists():
         folder.mkdir(exist_ok=True)
         learned = front_end or TextFrontEnd.learn(iterate_text(path), options)
-        count = _write(numbers, learned, iterate_text(path, BLOCK))
-        facts = {"front_end": learned.to_json(), "count": count, "findings": list(learned.findings)}
+        counts = _write(numbers, learned, iterate_text(path, BLOCK))
+        facts = {"front_end": learned.to_json(), "counts": counts.tolist(), "findings": list(learned.findings)}
         write_atomically(described, lambda file: file.write(json.dumps(facts).encode()))
     facts = json.loads(described.read_text())
     learned = front_end or TextFrontEnd.from_json(facts["front_end"])
     tokens = np.memmap(numbers, _type(learned), mode="r")
-    if len(tokens) != facts["count"]:
+    counts = np.array(facts["counts"], np.int64)
+    if len(tokens) != counts.sum():
         raise DataError(f"{numbers} is damaged: remove the folder {folder}, and it is made anew.")
-    return _checked(Prepared(learned, tokens, (f"{path}: prepared in {folder}.", *facts["findings"])))
+    return _checked(Prepared(learned, tokens, counts, (f"{path}: prepared in {folder}.", *facts["findings"])))
 
 
 def _key(path: Path, options: TextOptions, front_end: TextFrontEnd | None) -> str:
@@ -114,15 +119,15 @@ def _key(path: Path, options: TextOptions, front_end: TextFrontEnd | None) -> st
     return digest.hexdigest()[:24]
 
 
-def _write(path: Path, front_end: TextFrontEnd, texts: Iterable[str]) -> int:
-    """Write the numbers block by block, under the right name only when all are there; how many there are."""
-    count, part = 0, path.with_suffix(f".{os.getpid()}.part")
+def _write(path: Path, front_end: TextFrontEnd, texts: Iterable[str]) -> NDArray[np.int64]:
+    """Write the numbers block by block, under the right name only when all are there; how often each one is there."""
+    counts, part = np.zeros(front_end.size, np.int64), path.with_suffix(f".{os.getpid()}.part")
     try:
         with part.open("wb") as file:
             for text in texts:
                 tokens = front_end.encode(text).astype(_type(front_end))
                 file.write(tokens.tobytes())
-                count += len(tokens)
+                counts += frequencies(tokens, front_end.size)
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
@@ -130,7 +135,7 @@ def _write(path: Path, front_end: TextFrontEnd, texts: Iterable[str]) -> int:
         raise StorageError(f"The tokens could not be written to {path}: {error.strerror}.") from error
     finally:
         part.unlink(missing_ok=True)
-    return count
+    return counts
 
 
 def _blocks(text: str | Path) -> Iterator[str]:
@@ -148,7 +153,7 @@ def _size(path: Path) -> int:
 
 
 def _type(front_end: TextFrontEnd) -> Any:
-    return np.uint16 if front_end.size <= 1 << 16 else np.uint32
+    return np.uint8 if front_end.size <= 1 << 8 else np.uint16 if front_end.size <= 1 << 16 else np.uint32
 
 
 def _checked(prepared: Prepared) -> Prepared:

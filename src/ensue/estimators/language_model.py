@@ -105,7 +105,7 @@ class LanguageModel(Estimator[LanguageModelTask]):
         self.findings_ = (*prepared.findings, _found(prepared, len(train), len(held)))
         weights, report = learn(
             task,
-            Corpus(train, held),
+            Corpus(train, held, prepared.counts - (frequencies(held, prepared.front_end.size) if valid is None else 0)),
             options,
             begin=None if before is None else before.weights_["network"],
             checkpoint=checkpoint,
@@ -212,7 +212,7 @@ def _options(given: dict[str, Any]) -> LanguageOptions:
 
 def _found(prepared: Prepared, learned: int, held: int) -> str:
     front_end = prepared.front_end
-    unknown = int(frequencies(prepared.tokens, front_end.size)[UNKNOWN])
+    unknown = int(prepared.counts[UNKNOWN])
     return (
         f"text: {learned:,} {front_end.kind} to learn from and {held:,} set aside, of {front_end.size:,} different ones; "
         f"{unknown:,} unknown."

@@ -95,7 +95,7 @@ def fit(
             weight_decay=0.02,
             validate_every=max(10, steps // VALIDATIONS),
             patience=10,
-            average_decay=0.998 if steps > 3000 else 0.99,
+            average_decay=0.998 if steps > 1500 else 0.99,
             seed=options.seed,
         )
         report = train(

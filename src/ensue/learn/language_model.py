@@ -42,6 +42,8 @@ class Corpus:
 
     train: Tokens
     valid: Tokens
+    counts: NDArray[np.int64] | None = None
+    """How often each token is in what is learned from, where that is known."""
 
 
 def learn(
@@ -129,8 +131,11 @@ class LanguageObjective:
         self._state: list[Tensor] = []
         self._heard: dict[str, Tensor] = {}
         self._listen()
-        counts = frequencies(corpus.train, module.description.output_size) + 1.0
-        self.baseline = float(-np.log(counts / counts.sum())[np.asarray(corpus.valid[1 : MOST_SCORED + 1])].mean())
+        counts = corpus.counts
+        if counts is None:
+            counts = frequencies(corpus.train, module.description.output_size)
+        shares = (counts + 1) / (counts + 1).sum()  # so that none is impossible
+        self.baseline = float(-np.log(shares)[np.asarray(corpus.valid[1 : MOST_SCORED + 1])].mean())
 
     def loss(self, step: int) -> Tensor:
         """The cross entropy of one batch, with what is added to it: nats per token."""
