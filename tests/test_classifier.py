@@ -17,7 +17,8 @@ from ensue.estimators.classifier import Classifier
 from ensue.estimators.language_model import LanguageModel
 
 GOOD, BAD = ("lovely", "sharp", "quiet"), ("ugly", "blunt", "noisy")
-TEXTS = [f"{'It is' if i % 2 else 'This seems'} {word} , {'again' * (i % 3 == 0)} ." for i, word in enumerate((GOOD + BAD) * 7)]
+PLACES = ("here", "there", "at home", "in town", "for me", "for us", "by night")
+TEXTS = [f"It is {word} {place} ." for place in PLACES for word in GOOD + BAD]
 LABELS = ["good" if any(word in text for word in GOOD) else "bad" for text in TEXTS]
 TINY: dict[str, Any] = {
     "hidden_size": 8, "embedding": 8, "steps": 80, "batch_size": 8, "learning_rate": 0.02, "word_dropout": 0.0,
@@ -74,10 +75,8 @@ def test_tables_and_files(tmp_path: Path) -> None:
     table = pl.DataFrame({"review": TEXTS, "opinion": LABELS})
     table.write_csv(tmp_path / "reviews.csv")
     fitted = Classifier(**TINY | {"steps": 20}, label="opinion").fit(tmp_path / "reviews.csv", valid=table.head(6))
-    assert fitted.findings_[:2] == (
-        "texts in column 'review', labels in column 'opinion'.",
-        "42 rows to learn from, 6 to validate on; classes: 'bad' 21, 'good' 21.",
-    ) or fitted.findings_[2].startswith("42 rows to learn from, 6 to validate on")
+    assert fitted.findings_[0] == "texts in column 'review', labels in column 'opinion'."
+    assert fitted.findings_[2] == "42 rows to learn from, 6 to validate on; classes: 'bad' 21, 'good' 21."
     assert len(fitted.predict(tmp_path / "reviews.csv")) == 42
     assert fitted.evaluate(table).rows == 42
 

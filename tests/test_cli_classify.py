@@ -11,8 +11,9 @@ import pytest
 
 from ensue import cli
 
-ROWS = [(f"{word} {'thing' * (i % 2)}".strip(), "up" if word in ("rises", "grows") else "down")
-        for i, word in enumerate(("rises", "falls", "grows", "sinks") * 8)]  # fmt: skip
+ROWS = [(f"{what} {word}", "up" if word in ("rises", "grows") else "down")
+        for what in ("thing", "the sun", "a price", "hope", "the sea", "it", "bread", "all")
+        for word in ("rises", "falls", "grows", "sinks")]  # fmt: skip
 TRAIN = ["--preset", "fast", "--steps", "60", "--seed", "0"]
 
 
@@ -59,7 +60,7 @@ def test_texts_as_arguments(folder: Path, capsys: pytest.CaptureFixture[str]) ->
 def test_lines_of_a_file_and_of_stdin_stay_in_place(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    text = "rises thing\n\nsinks\n"
+    text = "thing rises\n\nit sinks\n"
     (tmp_path / "lines.txt").write_text(text)
     code, out, err = said(capsys, "predict", "-m", str(folder / "m.ensue"), "--file", str(tmp_path / "lines.txt"))
     assert code == 0
@@ -72,20 +73,20 @@ def test_lines_of_a_file_and_of_stdin_stay_in_place(
 
 
 def test_json_has_every_probability_and_the_words(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    _, out, _ = said(capsys, "predict", "-m", str(folder / "m.ensue"), "rises thing", "--json", "--explain")
+    _, out, _ = said(capsys, "predict", "-m", str(folder / "m.ensue"), "thing rises", "--json", "--explain")
     found = json.loads(out)
     assert found["class"] == "up"
     assert set(found["probabilities"]) == {"up", "down"}
     assert sum(found["probabilities"].values()) == pytest.approx(1.0)
-    assert [each["word"] for each in found["words"]] == ["rises", "thing"]
+    assert [each["word"] for each in found["words"]] == ["thing", "rises"]
 
 
 def test_the_words_are_shown_and_written_as_a_page(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     page = tmp_path / "words.html"
-    _, out, err = said(capsys, "predict", "-m", str(folder / "m.ensue"), "rises thing", "--explain", "--html", str(page))
-    assert out.splitlines()[1] == "rises thing"
+    _, out, err = said(capsys, "predict", "-m", str(folder / "m.ensue"), "thing rises", "--explain", "--html", str(page))
+    assert out.splitlines()[1] == "thing rises"
     assert out.splitlines()[2].startswith("  log odds for up: rises +")
     assert "<span class=" in page.read_text()
     assert f"The words that carried 1 decision are in {page}." in err

@@ -16,14 +16,14 @@ EXAMPLE = Path(__file__).parent.parent / "examples" / "melody"
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("melody") / "tunes.ensue"
-    command = ["train", "melody", str(EXAMPLE), "-o", str(path), "--preset", "fast", "--steps", "5", "-q"]
+    command = ["train", "melody", str(EXAMPLE / "tunes"), "-o", str(path), "--preset", "fast", "--steps", "5", "-q"]
     assert run([*command, "--hidden-size", "16"]) == 0
     return path
 
 
 def test_training_says_what_it_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "broken.mid").write_bytes(b"no")
-    (tmp_path / "tunes.abc").write_text((EXAMPLE / "tunes.abc").read_text())
+    (tmp_path / "tunes.abc").write_text((EXAMPLE / "tunes" / "traditional.abc").read_text())
     output = tmp_path / "a.ensue"
     options = ["--preset", "fast", "--steps", "3", "--hidden-size", "8", "--polyphonic", "--grid", "2", "--transpose", "2"]
     assert run(["train", "melody", str(tmp_path), "-o", str(output), *options, "--json"]) == 0

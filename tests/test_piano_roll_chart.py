@@ -16,7 +16,7 @@ EMPTY = of_notes("silence", [], 4)
 
 def test_notes_stand_in_their_bars() -> None:
     drawn = piano_roll_chart(TUNE, prompt_ends=14).to_dict()
-    rows = drawn["data"]["values"]
+    rows = drawn["datasets"][drawn["data"]["name"]]
     assert [(row["from"], row["to"], row["note"], row["part"]) for row in rows] == [
         (pytest.approx(5 / 6), 1.0, "G4", "prompt"),
         (1.0, 2.0, "C4", "prompt"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
     from ensue.inspection.words_that_carried import Carried
     from ensue.runtime.classification import ClassifierRuntime, ClassifierStream
 
-LETTERS = 25
-"""Characters between two spaces, on average, from which a language is taken to write without them."""
+WITHOUT_SPACES = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\U00020000-\U0003ffff]")
+"""Letters of languages that put no spaces between words: Thai, Lao, Burmese, Khmer, Japanese, Chinese."""
 
 
 class Classifier(Estimator[ClassificationTask]):
@@ -316,8 +317,8 @@ class Classifier(Estimator[ClassificationTask]):
 
 def _suits(texts: Sequence[str]) -> str:
     """How texts are best cut: in words, or in characters where a language has no spaces between words."""
-    sample = " ".join(texts[:2000])
-    return "characters" if len(sample) > LETTERS * len(sample.split()) else "words"
+    sample = "".join("".join(texts[:2000]).split())
+    return "characters" if len(WITHOUT_SPACES.findall(sample)) > len(sample) / 3 else "words"
 
 
 def _unknown(task: ClassificationTask, validation: Labelled) -> tuple[str, ...]:
