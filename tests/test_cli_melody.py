@@ -25,7 +25,19 @@ def test_training_says_what_it_found(tmp_path: Path, capsys: pytest.CaptureFixtu
     (tmp_path / "broken.mid").write_bytes(b"no")
     (tmp_path / "tunes.abc").write_text((EXAMPLE / "tunes" / "traditional.abc").read_text())
     output = tmp_path / "a.ensue"
-    options = ["--preset", "fast", "--steps", "3", "--hidden-size", "8", "--polyphonic", "--grid", "2", "--transpose", "2"]
+    options = [
+        "--preset",
+        "fast",
+        "--steps",
+        "3",
+        "--hidden-size",
+        "8",
+        "--polyphonic",
+        "--grid",
+        "2",
+        "--transpose",
+        "2",
+    ]
     assert run(["train", "melody", str(tmp_path), "-o", str(output), *options, "--json"]) == 0
     said = capsys.readouterr()
     result = json.loads(said.out)

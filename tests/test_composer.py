@@ -56,7 +56,7 @@ def test_a_loaded_composer_needs_no_torch(composer: Composer, tmp_path: Path) ->
     program = (
         "import sys; sys.modules['torch'] = None\n"
         "import ensue\n"
-        f"tune = ensue.load({str(tmp_path / 'a.ensue')!r}).compose({str(TUNES / 'greensleeves.mid')!r}, bars=2)\n"
+        f"tune = ensue.load({str(tmp_path / 'a.ensue')!r}).compose({str(PROMPT)!r}, bars=2)\n"
         "print(len(tune.notes))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)

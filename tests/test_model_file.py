@@ -93,6 +93,48 @@ def test_members_are_sets_of_weights(tmp_path: Path) -> None:
         assert str(error.value) == sentence
 
 
+def two_networks() -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    first, second = Network((Linear(2, 3),)), Network((LSTM(3, 2),))
+    networks = {"encoder": first, "answer_to_it": second}
+    weights = {
+        f"{name}.{each}": np.full(shape, 0.5, np.float32)
+        for name, network in networks.items()
+        for each, shape in network.parameters().items()
+    }
+    return weights, {"networks": {name: network.to_json() for name, network in networks.items()}}
+
+
+def test_several_networks_stand_under_their_names(tmp_path: Path) -> None:
+    weights, description = two_networks()
+    save_model(tmp_path / "a.ensue", weights, description)
+    read, described = load_model(tmp_path / "a.ensue")
+    assert set(read) == set(weights) and described == json.loads(json.dumps(description))
+
+
+def test_refuses_several_networks_that_do_not_fit(tmp_path: Path) -> None:
+    weights, description = two_networks()
+    lacking = {name: each for name, each in weights.items() if name != "encoder.layers.0.bias"}
+    renamed = {"networks": {"En-coder": description["networks"]["encoder"]}}
+    for arrays, described, said in (
+        (lacking, description, "In encoder: The weights lack the parameter 'layers.0.bias' of shape (3,)."),
+        (weights | {"decoder.x": np.ones(1, "f")}, description,
+         "The weights hold a parameter 'decoder.x' that none of the networks has."),
+        (weights | {"encoder": np.ones(1, "f")}, description,
+         "The weights hold a parameter 'encoder' that none of the networks has."),
+        (weights, {"networks": {}}, "The description's networks are no table of 1 to 100 of them."),
+        (weights, {"networks": [1]}, "The description's networks are no table of 1 to 100 of them."),
+        (weights, renamed, "A network is called 'En-coder', expected lower-case letters and _."),
+        (weights, {"networks": {"data": description["networks"]["encoder"]}},
+         "A network is called 'data', expected lower-case letters and _."),
+        (weights, {"networks": {"encoder": 3}},
+         "The network description is not a table with the one entry 'layers'."),
+    ):  # fmt: skip
+        with pytest.raises(ModelFileError) as refused:
+            save_model(tmp_path / "b.ensue", arrays, described)
+        assert str(refused.value) == said
+    assert not (tmp_path / "b.ensue").exists()
+
+
 def test_the_tasks_own_arrays_stand_beside_the_weights(tmp_path: Path) -> None:
     own = {"data.rows": np.array([0, 2**60]), "data.y": np.array([[1.0, np.nan]]), "data.none": np.zeros((0, 3))}
     save_model(tmp_path / "a", random_weights() | own, DESCRIPTION)

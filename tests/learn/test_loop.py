@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from ensue.errors import ModelFileError, TrainingError
+from ensue.errors import ConfigError, ModelFileError, TrainingError
 from ensue.learn.loop import AVERAGE_DECAY, LoopOptions, learning_rate_at, train
 from ensue.reports import Progress, TrainingReport
 
@@ -204,3 +204,62 @@ def test_the_learning_rate_rises_then_falls(steps: int, warm_up: int) -> None:
     assert rates[:peak] == sorted(rates[:peak])
     assert rates[peak:] == sorted(rates[peak:], reverse=True)
     assert rates[peak - 1] == pytest.approx(0.1)
+
+
+class Walker(Line):
+    """Hands a number on from step to step, and adds it to the loss."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.carried = torch.zeros(1)
+
+    def loss(self, step: int) -> Tensor:
+        loss = super().loss(step) * (1 + self.carried[0])
+        self.carried = self.carried + torch.rand(1)
+        return loss
+
+    def snapshot(self) -> dict[str, Tensor]:
+        return {"carried": self.carried}
+
+    def restore(self, carried: dict[str, Tensor]) -> None:
+        self.carried = carried["carried"]
+
+
+def test_what_is_carried_from_step_to_step_is_in_the_checkpoint(tmp_path: Path) -> None:
+    whole = Walker()
+    train(whole.module, whole, OPTIONS)
+
+    class Killed(Exception):
+        pass
+
+    def kill(progress: Progress) -> None:
+        if progress.step == 17:
+            raise Killed
+
+    with pytest.raises(Killed):
+        killed = Walker()
+        train(killed.module, killed, OPTIONS, checkpoint=tmp_path / "run", progress=kill)
+    again = Walker()
+    train(again.module, again, OPTIONS, checkpoint=tmp_path / "run", resume=True)
+    assert same(weights_of(whole.module), weights_of(again.module)) and torch.equal(whole.carried, again.carried)
+
+
+def test_on_a_plateau_the_learning_rate_is_divided() -> None:
+    options = replace(OPTIONS, schedule="plateau", warm_up=1, validate_every=5, steps=25)
+    rates: list[float] = []
+    line = Line(scores=[1.0, 0.5, 0.7, 0.6, 0.4])
+    before = torch.optim.AdamW.step
+
+    def step(optimizer: Any, *rest: Any) -> Any:
+        rates.append(optimizer.param_groups[0]["lr"])
+        return before(optimizer, *rest)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.optim.AdamW, "step", step)
+        train(line.module, line, options)
+    assert rates == [0.05] * 15 + [0.05 / 4] * 5 + [0.05 / 16] * 5
+
+
+def test_a_schedule_that_is_not_one_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"^schedule is 'cosin', did you mean 'cosine'\?$"):
+        LoopOptions(steps=1, schedule="cosin")

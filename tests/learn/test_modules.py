@@ -230,6 +230,31 @@ def test_dropout_is_for_training() -> None:
     assert (module.eval()(x)[0] != 0).all()
 
 
+def test_locked_dropout_takes_the_same_features_at_every_step() -> None:
+    module = build(Network((Linear(9, 9), Dropout(0.5, locked=True))))
+    with torch.no_grad():
+        module.get_parameter("layers.0.weight").copy_(torch.eye(9))
+        module.get_parameter("layers.0.bias").zero_()
+    x = torch.ones(40, 7, 9)
+    dropped = module.train()(x)[0].detach()
+    assert set(dropped.unique().tolist()) == {0.0, 2.0}
+    assert torch.equal(dropped, dropped[:, :1].expand_as(dropped))
+    assert not torch.equal(dropped[0], dropped[1])
+    assert torch.equal(module.eval()(x)[0], x)
+
+
+def test_embedding_dropout_takes_whole_codes() -> None:
+    module = build(Network((Embedding(50, 4, dropout=0.4),)))
+    codes = torch.arange(50).repeat(3, 1)[..., None].float()
+    vectors, _ = module.train()(codes)
+    gone = (vectors == 0).all(-1)
+    assert torch.equal(gone, gone[:1].expand_as(gone)) and 0 < int(gone[0].sum()) < 50
+    kept = ~gone[0]
+    table = module.get_parameter("layers.0.weight").detach()
+    torch.testing.assert_close(vectors[0, kept].detach(), table[kept] / 0.6)
+    torch.testing.assert_close(module.eval()(codes)[0][0].detach(), table)
+
+
 def test_refuses_what_does_not_fit() -> None:
     module = random_module(EVERY_KIND)
     x, anchors = random_call()

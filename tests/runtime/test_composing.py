@@ -150,8 +150,6 @@ def test_tokens_that_cannot_come_are_refused_and_nothing_is_read() -> None:
     with pytest.raises(UsageError, match=re.escape("The token 99 is given, expected 0 to 88.")):
         stream.update([99])
     np.testing.assert_array_equal(stream.log_p, before)
-    message = (
-        "A model of keys each by itself knows no next token, so it does not stream: train with --polyphonic."
-    )
+    message = "A model of keys each by itself knows no next token, so it does not stream: train with --polyphonic."
     with pytest.raises(UsageError, match=re.escape(message)):
         NoteStream(*model("keys"))

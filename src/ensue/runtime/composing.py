@@ -104,9 +104,13 @@ class NoteStream:
         given = [int(token) for token in tokens]
         self._check(given)
         for token in given:
-            self.reader.push(token)
-            self._ask()
+            self.push(token)
         return np.exp(self._log_p)
+
+    def push(self, token: int) -> None:
+        """Read one token that `log_p` says can come; it is not checked again."""
+        self.reader.push(token)
+        self._ask()
 
     def _ask(self) -> None:
         output, self.state = self.engine.forward(self.reader.row()[None, None], state=self.state)
@@ -176,7 +180,7 @@ def _drawn(stream: NoteStream, until: int, taste: Taste, rng: np.random.Generato
             chord = 0 if token == NEXT_STEP else chord + 1
             if chord > MOST_AT_ONCE:
                 token, chord = NEXT_STEP, 0
-        stream.update([token])
+        stream.push(token)
         yield token
 
 

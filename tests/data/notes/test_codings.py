@@ -139,5 +139,5 @@ def test_a_collection_of_steps(tmp_path: Path) -> None:
     path.write_text("[1, 2")
     with pytest.raises(DataError, match=re.escape(f"{path} is no collection of tunes as lists of steps (Expecting")):
         read_steps(path, 1)
-    with pytest.raises(DataError, match="'a' has the pitch 200 at step 0, expected 0 to 127."):
+    with pytest.raises(DataError, match=re.escape("'a' has the pitch 200 at step 0, expected 0 to 127.")):
         of_steps("a", [[200]], 1)

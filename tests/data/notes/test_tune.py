@@ -58,11 +58,12 @@ def test_an_inner_voice_below_a_long_note_is_not_heard() -> None:
 
 
 def test_the_grid_is_as_fine_as_the_notes_need() -> None:
-    def every(ticks: int, meter: Meter = Meter()) -> Tune:
+    def every(ticks: int, beats: int = 4, unit: int = 4) -> Tune:
+        meter = Meter(beats, unit)
         return of_notes("a", [(start, start + ticks, 60) for start in range(0, 96 * ticks, ticks)], 48, meter=meter)
 
     assert [grid_for([every(ticks)]) for ticks in (48, 24, 12, 16)] == [1, 2, 4, 12]
-    assert grid_for([every(48, Meter(3, 8))]) == 2  # a bar of 3/8 is no whole number of quarters
+    assert grid_for([every(48, 3, 8)]) == 2  # a bar of 3/8 is no whole number of quarters
 
 
 def test_a_played_tune_is_moved_and_it_is_counted() -> None:

@@ -28,7 +28,7 @@ class NGrams:
 
     >>> model = NGrams(classes=3, order=2).learn([[0, 1, 0, 1, 0, 1]])
     >>> model.distribution([0]).round(2).tolist()
-    [0.12, 0.85, 0.03]
+    [0.11, 0.86, 0.02]
     """
 
     def __init__(self, classes: int, order: int) -> None:
