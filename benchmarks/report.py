@@ -49,6 +49,7 @@ def main() -> None:
             "memory",
             "inspection",
             "report_page",
+            "melody",
         )
     ]
     (HERE / "RESULTS.md").write_text("\n\n".join(part for part in parts if part) + "\n")

@@ -43,8 +43,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         name: replace(recipe, hidden_size=8, layers=1, steps=6, ensemble=1, batch_size=8) for name, recipe in PRESETS
     }
     monkeypatch.setattr(config, "PRESETS", tiny)
-    for example in EXAMPLES:
-        shutil.copytree(example.parent, tmp_path, dirs_exist_ok=True)
+    for example in (ROOT / "examples").iterdir():
+        shutil.copytree(example, tmp_path, dirs_exist_ok=True)
     for task in LEARNED:
         monkeypatch.setattr(f"ensue.learn.{task}.train", briefly)
     monkeypatch.chdir(tmp_path)

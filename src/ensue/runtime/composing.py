@@ -14,15 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensue.data.notes.coding import read
-from ensue.data.notes.piano_roll import KEYS, NEXT_STEP, Chords, Keys, of_roll, roll_of
+from ensue.data.notes.piano_roll import KEYS, Keys, of_roll, roll_of
 from ensue.data.notes.tune import Meter, Stepped
 from ensue.errors import UsageError
 from ensue.runtime.engine import Executor
 from ensue.tasks.melody import MelodyTask
 
 Floats = NDArray[np.float64]
-MOST_AT_ONCE = 40
-"""Tokens that a step of composed chords may take: a hand that would press more is stopped."""
 
 
 @dataclass(frozen=True)
@@ -173,13 +171,8 @@ def compose(
 
 
 def _drawn(stream: NoteStream, until: int, taste: Taste, rng: np.random.Generator) -> Iterator[int]:
-    chord = 0
     while stream.reader.step < until:
         token = taste.draw(stream.log_p, rng)
-        if isinstance(stream.coding, Chords):
-            chord = 0 if token == NEXT_STEP else chord + 1
-            if chord > MOST_AT_ONCE:
-                token, chord = NEXT_STEP, 0
         stream.push(token)
         yield token
 
