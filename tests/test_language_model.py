@@ -111,7 +111,7 @@ def test_train_generate_evaluate(tmp_path: Path, capsys: pytest.CaptureFixture[s
     tiny = ["--hidden-size", "16", "--layers", "1", "--steps", "20", "--preset", "fast"]
     assert cli.run(["train", "text", str(tmp_path / "a.txt"), "-o", str(model), *tiny]) == 0
     out, err = capsys.readouterr()
-    assert out.startswith(f"{model}: 20 steps in ") and "bits per character." in out and "token frequencies" in out
+    assert out.startswith(f"{model}: 20 steps in ") and "bits per character." in out and "-grams" in out
     assert "- text: " in err
     assert cli.run(["generate", "-m", str(model), "--prompt", "she ", "--tokens", "12", "--seed", "3"]) == 0
     written = capsys.readouterr().out

@@ -7,7 +7,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ensue.data.corpus import Prepared, frequencies, last_part, prepare
+from ensue.data.corpus import Prepared, last_part, prepare
 from ensue.data.text import UNKNOWN, TextOptions
 from ensue.errors import MissingExtraError, ModelFileError, UsageError
 from ensue.estimators.base import Estimator
@@ -105,7 +105,7 @@ class LanguageModel(Estimator[LanguageModelTask]):
         self.findings_ = (*prepared.findings, _found(prepared, len(train), len(held)))
         weights, report = learn(
             task,
-            Corpus(train, held, prepared.counts - (frequencies(held, prepared.front_end.size) if valid is None else 0)),
+            Corpus(train, held),
             options,
             begin=None if before is None else before.weights_["network"],
             checkpoint=checkpoint,

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ensue.data.corpus import frequencies
+from ensue.baselines.ngrams import n_grams
 from ensue.errors import DataError
 from ensue.learn.devices import device_of, threads
 from ensue.learn.loop import LoopOptions, train
@@ -29,7 +29,6 @@ from ensue.tasks.language_options import LanguageRecipe
 Tokens = NDArray[Any]
 Weights = dict[str, NDArray[Any]]
 
-NATS = Measure("nats per token", "token frequencies")
 MOST_SCORED = 200_000
 """Tokens of the validation text that a validation looks at."""
 ROWS_SCORED = 16
@@ -42,8 +41,6 @@ class Corpus:
 
     train: Tokens
     valid: Tokens
-    counts: NDArray[np.int64] | None = None
-    """How often each token is in what is learned from, where that is known."""
 
 
 def learn(
@@ -91,7 +88,7 @@ def learn(
         )
         report = train(
             module, objective, loop, checkpoint=checkpoint, resume=resume, fingerprint=fingerprint, progress=progress,
-            measure=NATS,
+            measure=Measure("nats per token", objective.baseline[0]),
         )  # fmt: skip
         weights = weights_to_numpy(module)
     if task.sizes.tied:
@@ -131,11 +128,8 @@ class LanguageObjective:
         self._state: list[Tensor] = []
         self._heard: dict[str, Tensor] = {}
         self._listen()
-        counts = corpus.counts
-        if counts is None:
-            counts = frequencies(corpus.train, module.description.output_size)
-        shares = (counts + 1) / (counts + 1).sum()  # so that none is impossible
-        self.baseline = float(-np.log(shares)[np.asarray(corpus.valid[1 : MOST_SCORED + 1])].mean())
+        scored = corpus.valid[: MOST_SCORED + 1]
+        self.baseline = n_grams(corpus.train, scored, module.description.output_size)
 
     def loss(self, step: int) -> Tensor:
         """The cross entropy of one batch, with what is added to it: nats per token."""
@@ -161,7 +155,7 @@ class LanguageObjective:
         return cost
 
     def validate(self) -> tuple[float, float]:
-        """Nats per token of the text set aside, its parts read side by side; and those of token frequencies."""
+        """Nats per token of the text set aside, its parts read side by side; and those of n-grams."""
         valid = np.asarray(self.corpus.valid[: MOST_SCORED + 1]).astype(np.int64)
         rows = min(ROWS_SCORED, max(1, (len(valid) - 1) // 64))
         each = (len(valid) - 1) // rows
@@ -175,7 +169,7 @@ class LanguageObjective:
                 answers, after = self.module(block[:, :-1, None].float(), state=state)
             state = [each.float() for each in after]
             nats -= float(answers.gather(2, block[:, 1:, None]).double().sum())
-        return nats / (rows * each), self.baseline
+        return nats / (rows * each), self.baseline[1]
 
     def snapshot(self) -> dict[str, Tensor]:
         return {str(i): each for i, each in enumerate(self._state)}
