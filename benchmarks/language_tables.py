@@ -26,12 +26,27 @@ def sections(results: Path) -> list[str]:
 
 
 def _models(found: list[dict[str, Any]]) -> str:
-    names = ("set", "preset", "validation", "test", "network", "parameters", "steps (best)", "minutes", "peak MiB", "file MB")
+    names = (
+        "set",
+        "preset",
+        "validation",
+        "test",
+        "network",
+        "parameters",
+        "steps (best)",
+        "minutes",
+        "peak MiB",
+        "file MB",
+    )
     lines = [HEAD, "| " + " | ".join(names) + " |", "|" + "---|" * len(names), *map(_row, found)]
     for each in found:
         if "perplexity_with_cache" in each["valid"]:
-            cached = ", ".join(f"{part} {each[part]['perplexity_with_cache']:.1f}" for part in ("valid", "test") if part in each)
-            lines += ["", f"{each['set']} with the continuous cache (500 words, flatness 0.3, share 0.1, not tuned): {cached}."]
+            parts = [part for part in ("valid", "test") if part in each]
+            cached = ", ".join(f"{part} {each[part]['perplexity_with_cache']:.1f}" for part in parts)
+            lines += [
+                "",
+                f"{each['set']} with the continuous cache (500 words, flatness 0.3, share 0.1, untuned): {cached}.",
+            ]
     machine = found[0]["machine"]
     lines += ["", "Machine: " + ", ".join(f"{name} {value}" for name, value in machine.items()) + "; seed 0."]
     return "\n".join(lines)
@@ -70,7 +85,11 @@ def _speed(found: dict[str, Any]) -> str:
     lines = [SPEED, "| " + " | ".join(names) + " |", "|" + "---|" * len(names)]
     for each in [*found["training"], found["writing"]]:
         rates, sizes = each["tokens_a_second"], each["sizes"]
-        what = f"training, {each['vocabulary']:,} {each['kind']}" if "kind" in each else "writing, one stream, 65 characters"
+        what = (
+            f"training, {each['vocabulary']:,} {each['kind']}"
+            if "kind" in each
+            else "writing, one stream, 65 characters"
+        )
         times = f"**{each['times_torch']['ensue']:.2f}**"
         if "ensue_float32" in each["times_torch"]:
             times += f" ({each['times_torch']['ensue_float32']:.2f} in float32)"

@@ -1,8 +1,9 @@
-"""Makes reviews.csv: 240 made-up opinions on kitchen things, so that the example has data of its own.
+"""Makes reviews.csv: made-up opinions on kitchen things, so that the example has data of its own.
 
     python make_reviews.py
 
-What is praised is often denied ("not sharp"), and a "but" turns an opinion around, so that counting words is not enough.
+Every second sentence turns a word around from some distance ("nothing about this knife is sharp"), so that counting words, or
+pairs of them, is not enough: what counts is the order.
 """
 
 from __future__ import annotations
@@ -11,50 +12,41 @@ import csv
 import random
 from pathlib import Path
 
+ROWS = 500
 THINGS = ("kettle", "pan", "knife", "toaster", "teapot", "mixer", "lamp", "scale", "grater", "jug")
-GOOD = (
-    "sharp",
-    "sturdy",
-    "quiet",
-    "easy to clean",
-    "quick",
-    "well made",
-    "light",
-    "pretty",
-    "reliable",
-    "cheap to run",
+GOOD = ("sharp", "sturdy", "quiet", "quick", "reliable", "pretty", "handy", "solid")
+BAD = ("blunt", "flimsy", "noisy", "slow", "wobbly", "ugly", "clumsy", "leaky")
+STRAIGHT = (
+    "The {thing} is {how}.",
+    "Everything about this {thing} is {how}.",
+    "I find the {thing} rather {how}.",
+    "My {thing} turned out to be {how}.",
 )
-BAD = ("blunt", "flimsy", "noisy", "hard to clean", "slow", "badly made", "heavy", "ugly", "wobbly", "leaky")
-LOVED = ("I use it every day.", "Would buy it again.", "My mother wants one too.", "Five stars.", "No regrets.", "")
-HATED = ("It went back to the shop.", "Never again.", "What a waste of money.", "One star.", "It lasted a week.", "")
+TURNED = (
+    "The {thing} is anything but {how}.",
+    "Nothing about this {thing} is {how}.",
+    "I cannot call the {thing} {how}.",
+    "My {thing} turned out not to be {how}.",
+)
 
 
-def opinion(dice: random.Random, good: bool) -> str:
-    """One review; how it is said is drawn."""
-    thing, same, other = dice.choice(THINGS), dice.choice(GOOD if good else BAD), dice.choice(BAD if good else GOOD)
-    said = dice.choice(
-        (
-            f"The {thing} is {same}.",
-            f"This {thing} is not {other} at all, it is {same}.",
-            f"I had feared a {other} {thing}, but it is {same}."
-            if good
-            else f"I had hoped for a {other} {thing}, but it is {same}.",
-            f"{same.capitalize()} and not {other}: that is my {thing}.",
-            f"Looked {other} in the picture, but the {thing} is {same}.",
-            f"The {thing} is {'anything but' if dice.random() < 0.5 else 'never'} {other}.",
-        )
-    )
-    return f"{said} {dice.choice(LOVED if good else HATED)}".strip()
+def opinion(dice: random.Random, happy: bool) -> str:
+    """One sentence; how it is said is drawn."""
+    turned = dice.random() < 0.5
+    how = dice.choice(GOOD if happy != turned else BAD)
+    return dice.choice(TURNED if turned else STRAIGHT).format(thing=dice.choice(THINGS), how=how)
 
 
 def main() -> None:
     dice = random.Random(0)
-    rows = {opinion(dice, good): "happy" if good else "unhappy" for good in (True, False) * 200}
-    chosen = dice.sample(sorted(rows.items()), 240)
+    rows: dict[str, str] = {}
+    while len(rows) < ROWS:
+        happy = len(rows) % 2 == 0
+        rows.setdefault(opinion(dice, happy), "happy" if happy else "unhappy")
     with (Path(__file__).parent / "reviews.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(("review", "opinion"))
-        writer.writerows(chosen)
+        writer.writerows(rows.items())
 
 
 if __name__ == "__main__":

@@ -46,6 +46,8 @@ RARE = 0.25
 4.1), so that the unknown token means a rare one."""
 VALIDATIONS = 25
 """Validations in a training."""
+LONG = 1500
+"""Steps from which weights are averaged over more of them, and a training may end early."""
 
 
 @dataclass(frozen=True)
@@ -94,8 +96,8 @@ def fit(
             warm_up=100,
             weight_decay=0.02,
             validate_every=max(10, steps // VALIDATIONS),
-            patience=10,
-            average_decay=0.998 if steps > 1500 else 0.99,
+            patience=12 if steps > LONG else VALIDATIONS,  # a short training may learn nothing for half of its time
+            average_decay=0.998 if steps > LONG else 0.99,
             seed=options.seed,
         )
         report = train(
