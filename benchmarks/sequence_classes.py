@@ -27,7 +27,9 @@ from ensue.baselines import linear
 from ensue.estimators.classifier import Classifier
 
 HERE = Path(__file__).resolve().parent
-DATA = Path(os.environ.get("ENSUE_DATA", HERE.parent.parent / "shared" / "data")) / "forecast" / "sequence_classification"
+DATA = (
+    Path(os.environ.get("ENSUE_DATA", HERE.parent.parent / "shared" / "data")) / "forecast" / "sequence_classification"
+)
 SETS = ("ArrowHead", "BasicMotions", "GunPoint", "ItalyPowerDemand", "JapaneseVowels", "PLAID", "Plane")
 Rows = tuple[list[NDArray[np.float64]], list[str]]
 

@@ -103,7 +103,9 @@ def test_a_stream_ends_where_the_whole_sequence_does(of_numbers: Classifier) -> 
 def test_a_linear_model_that_is_better_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     fitted = Classifier(**TINY | {"steps": 1}).fit(TEXTS, LABELS)
     assert any(
-        each.startswith(f"{linear.TEXTS} has accuracy 100.0% on the same rows: it is better than this network, and simpler.")
+        each.startswith(
+            f"{linear.TEXTS} has accuracy 100.0% on the same rows: it is better than this network, and simpler."
+        )
         for each in fitted.findings_
     )
     monkeypatch.setitem(__import__("sys").modules, "sklearn", None)
@@ -132,7 +134,9 @@ def test_it_begins_from_a_language_model(tmp_path: Path) -> None:
         f"{tmp_path / 'classifier.ensue'} holds a model for classification, expected a language model to begin from: "
         "ensue train text makes one."
     )
-    with pytest.raises(UsageError, match=r"^A language model is given to begin from, and the rows are numbers: leave it out"):
+    with pytest.raises(
+        UsageError, match=r"^A language model is given to begin from, and the rows are numbers: leave it out"
+    ):
         Classifier(**TINY).fit(WAVES, SPEEDS, start_from=language)
 
 
@@ -149,7 +153,9 @@ def test_what_cannot_be_is_refused(model: Classifier, of_numbers: Classifier) ->
             action(*arguments, **named)
         return str(caught.value)
 
-    assert refusal(NotFittedError, Classifier().predict, ["a"]).startswith("This Classifier has not been fitted: call fit")
+    assert refusal(NotFittedError, Classifier().predict, ["a"]).startswith(
+        "This Classifier has not been fitted: call fit"
+    )
     assert refusal(ConfigError, Classifier, preset="fasst") == "preset is 'fasst', did you mean 'fast'?"
     assert refusal(UsageError, Classifier, text="a", values=("b",)) == (
         "text and values are both given, expected one of them: a model reads texts or numbers."
@@ -163,7 +169,9 @@ def test_what_cannot_be_is_refused(model: Classifier, of_numbers: Classifier) ->
     assert refusal(DataError, model.evaluate, ["fine"], ["maybe"]) == (
         "Row 1 has the label 'maybe', which is not among those that were learned: 'bad', 'good'."
     )
-    assert refusal(UsageError, model.stream).startswith("This classifier reads in both directions, so it needs the whole")
+    assert refusal(UsageError, model.stream).startswith(
+        "This classifier reads in both directions, so it needs the whole"
+    )
     assert refusal(UsageError, of_numbers.explain, "a") == (
         "This model reads numbers, and words are explained of texts only: give a model of texts."
     )

@@ -85,7 +85,9 @@ def test_the_words_are_shown_and_written_as_a_page(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     page = tmp_path / "words.html"
-    _, out, err = said(capsys, "predict", "-m", str(folder / "m.ensue"), "thing rises", "--explain", "--html", str(page))
+    _, out, err = said(
+        capsys, "predict", "-m", str(folder / "m.ensue"), "thing rises", "--explain", "--html", str(page)
+    )
     assert out.splitlines()[1] == "thing rises"
     assert out.splitlines()[2].startswith("  log odds for up: rises +")
     assert "<span class=" in page.read_text()
@@ -119,7 +121,12 @@ def test_what_cannot_be_is_one_sentence(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], code: int, sentence: str
 ) -> None:
     (tmp_path / "bytes.txt").write_bytes(b"caf\xe9 noir\n")
-    places = {"m": folder / "m.ensue", "csv": folder / "news.csv", "out": tmp_path / "o.ensue", "bytes": tmp_path / "bytes.txt"}
+    places = {
+        "m": folder / "m.ensue",
+        "csv": folder / "news.csv",
+        "out": tmp_path / "o.ensue",
+        "bytes": tmp_path / "bytes.txt",
+    }
     found, _, err = said(capsys, *(each.format(**places) for each in arguments))
     assert err.splitlines()[-1] == sentence.format(**places)
     assert found == code
@@ -132,9 +139,7 @@ def test_stdin_that_is_not_utf8(
     stdin(monkeypatch, b"caf\xe9\n")
     code, _, err = said(capsys, "predict", "-m", str(folder / "m.ensue"))
     assert code == 1
-    assert err == (
-        "ensue: Standard input is not UTF-8 text: byte 3 is 0xe9; convert it, for example with iconv.\n"
-    )
+    assert err == ("ensue: Standard input is not UTF-8 text: byte 3 is 0xe9; convert it, for example with iconv.\n")
 
 
 def test_sequences_of_numbers_by_wildcard(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -149,4 +154,6 @@ def test_sequences_of_numbers_by_wildcard(tmp_path: Path, capsys: pytest.Capture
     assert len(out.splitlines()) == 24
     code, _, err = said(capsys, "predict", "-m", model)
     assert code == 2
-    assert err.endswith("This model reads sequences of numbers: give a table with --file, or --file - and one on stdin.\n")
+    assert err.endswith(
+        "This model reads sequences of numbers: give a table with --file, or --file - and one on stdin.\n"
+    )

@@ -84,7 +84,7 @@ OPINIONS = ["yes", "no"] * 4
 WAVES = [np.sin(np.arange(12 + i) * (0.4 if i % 2 else 1.3) + i)[:, None] for i in range(8)]
 SPEEDS = ["fast", "slow"] * 4
 SMALL: dict[str, Any] = {
-    "hidden_size": 8, "embedding": 8, "batch_size": 4, "learning_rate": 0.02, "dropout": 0.0, "word_dropout": 0.0,
+    "hidden_size": 8, "embedding": 8, "batch_size": 8, "learning_rate": 0.02, "dropout": 0.0, "word_dropout": 0.0,
     "label_smoothing": 0.0,
 }  # fmt: skip
 
@@ -163,7 +163,9 @@ FORECASTING = Case(
 
 # ---- language models -----------------------------------------------------------------------------------------------
 
-LINES = "".join(f"line {word} ends here.\n" for word in ("one", "two", "three", "four", "five", "six", "seven", "eight"))
+LINES = "".join(
+    f"line {word} ends here.\n" for word in ("one", "two", "three", "four", "five", "six", "seven", "eight")
+)
 
 
 def language_model(**more: Any) -> LanguageModel:
@@ -215,8 +217,8 @@ TRANSLATION = Case(
 
 # ---- melody --------------------------------------------------------------------------------------------------------
 
-TUNES = "".join(f"X:{i + 1}\nT:tune {i}\nM:4/4\nL:1/4\nK:C\n{bar * 6}|\n\n"
-                for i, bar in enumerate(("CDEF|", "GABc|", "CEGc|", "cBAG|", "FEDC|", "CCGG|", "EFGE|", "DFAd|")))  # fmt: skip
+BARS = ("CDEF|", "GABc|", "CEGc|", "cBAG|", "FEDC|", "CCGG|", "EFGE|", "DFAd|")
+TUNES = "".join(f"X:{i + 1}\nT:tune {i}\nM:4/4\nL:1/4\nK:C\n{bar * 6}|\n\n" for i, bar in enumerate(BARS))
 
 
 COLLECTION = Collection(tuple(tune for tune in read_abc(TUNES, "tunes.abc") if isinstance(tune, Tune)), ())
@@ -328,7 +330,11 @@ def test_what_has_to_see_the_end_refuses_to_stream(case: Case) -> None:
 
 @pytest.mark.parametrize(
     ("case", "data", "said"),
-    [pytest.param(case, data, said, id=f"{case.name}-{i}") for case in CASES for i, (data, said) in enumerate(case.bad)],
+    [
+        pytest.param(case, data, said, id=f"{case.name}-{i}")
+        for case in CASES
+        for i, (data, said) in enumerate(case.bad)
+    ],
 )
 def test_bad_input_is_refused_with_a_sentence(case: Case, data: tuple[Any, ...], said: str) -> None:
     with pytest.raises(DataError) as refused:

@@ -2,7 +2,7 @@
 
     python make_reviews.py
 
-Every second sentence turns a word around from some distance ("nothing about this knife is sharp"), so that counting words, or
+Four sentences of ten turn a word around from some distance ("nothing about this knife is sharp"), so that counting words, or
 pairs of them, is not enough: what counts is the order.
 """
 
@@ -19,20 +19,21 @@ BAD = ("blunt", "flimsy", "noisy", "slow", "wobbly", "ugly", "clumsy", "leaky")
 STRAIGHT = (
     "The {thing} is {how}.",
     "Everything about this {thing} is {how}.",
-    "I find the {thing} rather {how}.",
+    "All in all, the {thing} is {how}.",
     "My {thing} turned out to be {how}.",
 )
 TURNED = (
+    "The {thing} is not {how}.",
     "The {thing} is anything but {how}.",
     "Nothing about this {thing} is {how}.",
-    "I cannot call the {thing} {how}.",
+    "All in all, I cannot call the {thing} {how}.",
     "My {thing} turned out not to be {how}.",
 )
 
 
 def opinion(dice: random.Random, happy: bool) -> str:
     """One sentence; how it is said is drawn."""
-    turned = dice.random() < 0.5
+    turned = dice.random() < 0.4
     how = dice.choice(GOOD if happy != turned else BAD)
     return dice.choice(TURNED if turned else STRAIGHT).format(thing=dice.choice(THINGS), how=how)
 

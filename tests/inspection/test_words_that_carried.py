@@ -18,7 +18,10 @@ def runtime(kind: str = "words", vocabulary: int = 200, **more: object) -> Class
     """A network whose answer is a sum over steps in which only 'good' and 'bad' count: the LSTM passes on one number."""
     front_end = TextFrontEnd.learn([TEXT + " x y z"], TextOptions(tokens=kind, vocabulary=vocabulary))
     task = ClassificationTask(
-        front_end, ("no", "yes"), ClassifierSizes((1,), 1, pooling="max"), **more  # type: ignore[arg-type]
+        front_end,
+        ("no", "yes"),
+        ClassifierSizes((1,), 1, pooling="max"),
+        **more,  # type: ignore[arg-type]
     )
     shapes = task.networks()["network"].parameters()
     weights = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
@@ -71,9 +74,13 @@ def test_of_a_text_too_long_to_be_read_whole_the_words_read_are_shown() -> None:
 
 
 def test_the_page_is_whole_and_runs_nothing() -> None:
-    found = Carried("<b> & co", ("no", "yes"), np.array([0.2, 0.8]), ((0, 3), (4, 5), (6, 8)), np.array([1.0, -2.0, 0.0]))
+    found = Carried(
+        "<b> & co", ("no", "yes"), np.array([0.2, 0.8]), ((0, 3), (4, 5), (6, 8)), np.array([1.0, -2.0, 0.0])
+    )
     page = found.to_html()
-    assert '<span class="for2" title="+1.00">&lt;b&gt;</span> <span class="against4" title="-2.00">&amp;</span> co' in page
+    assert (
+        '<span class="for2" title="+1.00">&lt;b&gt;</span> <span class="against4" title="-2.00">&amp;</span> co' in page
+    )
     assert "default-src 'none'" in page
     assert "<script" not in page
     assert found.sentence() == "yes (80.0%); log odds that words add to it: '&' -2.00, '<b>' +1.00, 'co' +0.00."

@@ -52,7 +52,7 @@ def test_it_learns_numbers_and_the_runtime_answers_alike(sizes: ClassifierSizes)
     rows = label_all(ways, ["slow" if i % 2 else "fast" for i in range(24)])
     channels = Channels.learn([np.asarray(item) for item in rows.items], rows.names)
     task = ClassificationTask(channels, rows.classes, sizes)
-    fitted = fit(rows, rows, task, options(steps=120), baseline=("guessing", 0.5))
+    fitted = fit(rows, rows, task, options(steps=70), baseline=("guessing", 0.5))
     assert fitted.scores.accuracy > 0.9
     answers = ClassifierRuntime(fitted.task, {"network": fitted.weights}).log_probabilities(rows.items)
     right = rows.numbers(rows.classes)
@@ -108,9 +108,7 @@ def test_words_are_read_as_unknown_the_rarer_the_oftener() -> None:
     assert found[front_end.encode("rare")[0]] > 0.2 > 0.11 > found[front_end.encode("common")[0]] > 0.1
     made = objective(rows, word_dropout=0.9)
     seen: Counter[int] = Counter()
-    made.module.register_forward_pre_hook(
-        lambda _, args: seen.update(args[0].long().flatten().tolist())
-    )
+    made.module.register_forward_pre_hook(lambda _, args: seen.update(args[0].long().flatten().tolist()))
     for step in range(20):
         made.loss(step)
     assert 0.8 < seen[UNKNOWN] / seen.total() < 1.0

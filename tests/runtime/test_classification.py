@@ -67,6 +67,14 @@ def test_a_stream_of_numbers_ends_where_the_whole_sequence_ends(steps: int, data
     np.testing.assert_allclose(found, np.exp(asked.log_probabilities([values])[0]), atol=1e-5)
 
 
+@given(st.lists(st.integers(1, 20), min_size=1, max_size=6))
+def test_sequences_shortened_by_a_stride_answer_alone_as_together(lengths: list[int]) -> None:
+    asked = runtime(NUMBERS, ClassifierSizes((4,), 5, pooling="attention", stride=3))
+    items = [np.random.default_rng(i).normal(size=(length, 2)) for i, length in enumerate(lengths)]
+    alone = np.concatenate([asked.log_probabilities([item]) for item in items])
+    np.testing.assert_allclose(asked.log_probabilities(items), alone, atol=1e-5)
+
+
 def test_one_step_of_all_channels_may_come_as_a_row() -> None:
     from ensue.runtime.classification import ClassifierStream
 

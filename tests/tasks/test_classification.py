@@ -80,6 +80,20 @@ def test_a_foreign_description_is_refused(change: dict[str, Any], kind: type[Exc
         ClassificationTask.from_json(task().to_json() | change)
 
 
+def test_long_sequences_of_numbers_are_shortened_by_the_convolution() -> None:
+    sizes = ClassificationOptions().sizes(reads_text=False, length=251)
+    assert sizes.stride == 3
+    assert ClassificationOptions(bidirectional=False).sizes(reads_text=False, length=251).stride == 1
+    numbers = ClassificationTask(Channels(("x",), (0.0,), (1.0,)), ("a", "b"), sizes)
+    assert numbers.networks()["network"].layers[0].stride == 3
+    assert numbers.read([1.0, 2.0, 3.0, 4.0]).tolist() == [[1.0], [2.0], [3.0], [4.0], [4.0], [4.0]]
+    with pytest.raises(ConfigError) as caught:
+        ClassifierSizes((3,), 4, bidirectional=False, pooling="last", stride=2)
+    assert str(caught.value) == (
+        "classification: stride is 2 and the network answers at every step, expected a stride of 1."
+    )
+
+
 def test_of_a_long_text_the_beginning_and_the_end_are_read() -> None:
     text = "a b c d e f g h i j k l"
     read = task(longest=10).read(text)[:, 0].astype(int)

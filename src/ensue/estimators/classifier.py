@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -17,6 +16,7 @@ from ensue.data.text import TextFrontEnd, TextOptions
 from ensue.errors import DataError, MissingExtraError, ModelFileError, UsageError
 from ensue.estimators.base import Estimator
 from ensue.reports import Progress, TrainingReport
+from ensue.tasks.class_findings import results, tokens_that_suit, unknown_in, unknown_said
 from ensue.tasks.class_scores import ClassScores, doubt, score
 from ensue.tasks.classification import ClassificationTask
 from ensue.tasks.classification_options import ClassificationOptions
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
     from ensue.estimators.language_model import LanguageModel
     from ensue.inspection.words_that_carried import Carried
     from ensue.runtime.classification import ClassifierRuntime, ClassifierStream
-
-WITHOUT_SPACES = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\U00020000-\U0003ffff]")
-"""Letters of languages that put no spaces between words: Thai, Lao, Burmese, Khmer, Japanese, Chinese."""
 
 
 class Classifier(Estimator[ClassificationTask]):
@@ -80,7 +77,7 @@ class Classifier(Estimator[ClassificationTask]):
         layers: int | None = None,
         embedding: int | None = None,
         dropout: float | None = None,
-        word_dropout: float = 0.1,
+        word_dropout: float = 0.0,
         longest: int | None = None,
         class_weights: str = "equal",
         label_smoothing: float = 0.1,
@@ -144,7 +141,7 @@ class Classifier(Estimator[ClassificationTask]):
         options, self.findings_ = self._options(), ()
         training, validation = self._divided(data, labels, valid)
         task, begin = self._begin(training, options, start_from)
-        self._say(_unknown(task, validation))
+        self._say(unknown_in(task, validation))
         baseline = self._baseline(training, validation)
         fitted = fit(
             training,
@@ -159,7 +156,7 @@ class Classifier(Estimator[ClassificationTask]):
         )
         self._learned(fitted.task, {"network": fitted.weights}, fitted.report)
         self.scores_ = fitted.scores
-        self._say(_results(fitted.scores, fitted.before, fitted.task.temperature, baseline))
+        self._say(results(fitted.scores, fitted.before, fitted.task.temperature, baseline))
         return self
 
     @property
@@ -181,7 +178,7 @@ class Classifier(Estimator[ClassificationTask]):
         self._check_fitted()
         items = self.items_of(data)
         found: NDArray[np.float64] = np.exp(self._runtime.log_probabilities(items))
-        self.prediction_findings_ = _unknown_said(*self._runtime.unknown(items))
+        self.prediction_findings_ = unknown_said(*self._runtime.unknown(items))
         return found
 
     def evaluate(self, data: Any, labels: Sequence[Any] | None = None) -> ClassScores:
@@ -247,14 +244,14 @@ class Classifier(Estimator[ClassificationTask]):
         """The task, and weights to begin with."""
         if start_from is not None:
             return self._from_language_model(training, options, start_from)
-        sizes = options.sizes(training.are_texts)
         if not training.are_texts:
+            sizes = options.sizes(reads_text=False, length=int(np.median([len(item) for item in training.items])))
             channels = Channels.learn([np.asarray(item) for item in training.items], training.names)
             return ClassificationTask(channels, training.classes, sizes), None
         texts = [str(item) for item in training.items]
-        tokens = options.tokens if options.tokens != "auto" else _suits(texts)
+        tokens = options.tokens if options.tokens != "auto" else tokens_that_suit(texts)
         chosen = TextOptions(tokens, options.vocabulary, options.lowercase, options.normalise)
-        front_end = TextFrontEnd.learn(texts, chosen)
+        front_end, sizes = TextFrontEnd.learn(texts, chosen), options.sizes(reads_text=True)
         self._say(front_end.findings)
         return ClassificationTask(front_end, training.classes, sizes, longest=options.longest_text), None
 
@@ -313,55 +310,3 @@ class Classifier(Estimator[ClassificationTask]):
 
     def _say(self, sentences: Sequence[str]) -> None:
         self.findings_ = (*self.findings_, *sentences)
-
-
-def _suits(texts: Sequence[str]) -> str:
-    """How texts are best cut: in words, or in characters where a language has no spaces between words."""
-    sample = "".join("".join(texts[:2000]).split())
-    return "characters" if len(WITHOUT_SPACES.findall(sample)) > len(sample) / 3 else "words"
-
-
-def _unknown(task: ClassificationTask, validation: Labelled) -> tuple[str, ...]:
-    front_end = task.front_end
-    if not isinstance(front_end, TextFrontEnd):
-        return ()
-    tokens = [front_end.encode(str(item)) for item in validation.items]
-    unknown, every = sum(map(front_end.unknown, tokens)), sum(map(len, tokens))
-    found = [f"{front_end.size:,} {front_end.kind}; {unknown / max(1, every):.2%} of the validation rows' are unknown."]
-    if task.longest is not None and not task.sizes.causal:
-        long = sum(len(each) > task.longest for each in tokens)
-        if long:
-            found.append(
-                f"{long:,} of {len(tokens):,} texts to validate on have more than {task.longest} {front_end.kind}: their "
-                "beginning and end are read; longest says how much."
-            )
-    return tuple(found)
-
-
-def _unknown_said(unknown: int, every: int) -> tuple[str, ...]:
-    return (f"{unknown:,} of {every:,} tokens are not known to the model.",) if unknown else ()
-
-
-def _results(
-    scores: ClassScores, before: ClassScores, temperature: float, baseline: tuple[str, float]
-) -> tuple[str, ...]:
-    """How good it is, in sentences; that a simpler model is better is said as plainly."""
-    name, errors = baseline
-    simpler = 1 - int(errors * scores.rows) / scores.rows  # what breaks ties is less than one row
-    found = [f"accuracy {scores.accuracy:.1%}, macro F1 {scores.macro_f1:.1%} on {scores.rows:,} validation rows."]
-    beside = f"{name} has accuracy {simpler:.1%} on the same rows"
-    if scores.accuracy > simpler:
-        found.append(f"{beside}: this network is better.")
-    elif scores.accuracy == simpler:
-        found.append(f"{beside}: this network is no better, and that is simpler.")
-    else:
-        found.append(
-            f"{beside}: it is better than this network, and simpler. Use it, give more rows, or begin from a language model "
-            "(--from)."
-        )
-    if before is not scores:
-        found.append(
-            f"probabilities: calibration error {before.calibration_error:.1%} before and {scores.calibration_error:.1%} "
-            f"after division by temperature {temperature:.2f}, found on the same rows."
-        )
-    return tuple(found)

@@ -92,7 +92,7 @@ def fit(
         objective.frozen_until = steps // 3 if begin else 0
         loop = LoopOptions(
             steps,
-            options.learning_rate or 1e-3,
+            options.rate(len(training)),
             warm_up=100,
             weight_decay=0.02,
             validate_every=max(10, steps // VALIDATIONS),
@@ -120,7 +120,7 @@ def steps_for(rows: int, options: ClassificationOptions) -> int:
     """Training steps for so many rows.
 
     >>> [steps_for(rows, ClassificationOptions()) for rows in (100, 10_000, 67_000)]
-    [600, 1878, 6282]
+    [1200, 1878, 6282]
     """
     if options.steps is not None:
         return options.steps

@@ -22,7 +22,7 @@ from ensue.network import LSTM, AttentionPooling, Convolution, Dropout, Embeddin
 
 POOLINGS = ("attention", "mean", "max", "last")
 REACH = 7
-"""Steps of a numeric sequence that its convolution sees at once."""
+"""Steps of a numeric sequence that its convolution sees at once, at least."""
 BEGINNING = 0.3
 """The share of a text too long to be read whole that is taken from its beginning; the rest comes from its end."""
 
@@ -56,6 +56,8 @@ class ClassifierSizes:
     """Share of the features before the softmax."""
     weight_drop: float = 0.0
     """Share of the recurrent weights."""
+    stride: int = 1
+    """Steps of a numeric sequence that the convolution makes one of, so that the LSTM reads fewer of a long one."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.hidden, tuple) or not 1 <= len(self.hidden) <= 20:
@@ -63,6 +65,7 @@ class ClassifierSizes:
         for each in self.hidden:
             check_whole("classification", "hidden", each)
         check_whole("classification", "embedding", self.embedding)
+        check_whole("classification", "stride", self.stride, 1, 1000)
         if self.pooling not in POOLINGS:
             raise ConfigError(f"classification: pooling is '{self.pooling}', {nearest(self.pooling, POOLINGS)}")
         if self.bidirectional and self.pooling == "last":
@@ -72,6 +75,11 @@ class ClassifierSizes:
             )
         for name in ("embedding_dropout", "input_dropout", "hidden_dropout", "output_dropout", "weight_drop"):
             check_rate("classification", name, getattr(self, name))
+
+        if self.stride > 1 and self.causal:
+            raise ConfigError(
+                f"classification: stride is {self.stride} and the network answers at every step, expected a stride of 1."
+            )
 
     @property
     def causal(self) -> bool:
@@ -133,7 +141,10 @@ class ClassificationTask:
         sizes = self.sizes
         if isinstance(self.front_end, TextFrontEnd):
             return [Embedding(self.front_end.size, sizes.embedding, dropout=sizes.embedding_dropout)]
-        return [Convolution(self.front_end.width, sizes.embedding, REACH, causal=sizes.causal, activation="relu")]
+        width, stride = max(REACH, 2 * sizes.stride + 1), sizes.stride
+        return [
+            Convolution(self.front_end.width, sizes.embedding, width, stride, causal=sizes.causal, activation="relu")
+        ]
 
     def _pooled(self, width: int) -> list[Layer]:
         if self.sizes.causal:
@@ -152,7 +163,9 @@ class ClassificationTask:
         if isinstance(self.front_end, Channels):
             if isinstance(item, str):
                 raise DataError("A text was given, expected a sequence of numbers: this model was trained on numbers.")
-            return self.front_end.read(item).astype(np.float32)
+            values = self.front_end.read(item)
+            short = -len(values) % self.sizes.stride
+            return np.pad(values, ((0, short), (0, 0)), mode="edge").astype(np.float32)
         if not isinstance(item, str):
             raise DataError(
                 f"A value of type {type(item).__name__} was given, expected a text: this model was trained on texts."

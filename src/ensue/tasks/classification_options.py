@@ -14,6 +14,8 @@ from ensue.tasks.classification import POOLINGS, ClassifierSizes
 TOKENS = ("auto", *KINDS)
 MANY = 20_000
 """Sequences from which batches are larger."""
+STEPS = 64
+"""Steps of a sequence of numbers that an LSTM is given to read: a longer one is shortened by its convolution."""
 LONGEST_TEXT = 400
 """Tokens of a text that are read; where more are needed, `longest` says so."""
 
@@ -24,6 +26,8 @@ class Recipe:
 
     embedding: int
     hidden: tuple[int, ...]
+    of_numbers: tuple[int, ...]
+    """The same for sequences of numbers."""
     epochs: float
     least_steps: int
     """For a small table: so many steps at least, for early stopping to choose from."""
@@ -31,9 +35,9 @@ class Recipe:
 
 PRESETS: Mapping[str, Recipe] = MappingProxyType(
     {
-        "fast": Recipe(100, (64,), epochs=3.0, least_steps=300),
-        "default": Recipe(200, (150,), epochs=6.0, least_steps=600),
-        "thorough": Recipe(300, (256, 256), epochs=12.0, least_steps=1500),
+        "fast": Recipe(100, (64,), (48,), epochs=3.0, least_steps=800),
+        "default": Recipe(200, (150,), (64,), epochs=6.0, least_steps=1200),
+        "thorough": Recipe(300, (256, 256), (128, 128), epochs=12.0, least_steps=3000),
     }
 )
 """Recipes by name: 'fast' for a first look, 'default', 'thorough' where an hour is well spent."""
@@ -69,7 +73,7 @@ class ClassificationOptions:
     """Numbers in the vector of a token, or channels of the convolution over values."""
     dropout: float | None = None
     """Share of features left out while training, before the LSTM and before the softmax."""
-    word_dropout: float = 0.1
+    word_dropout: float = 0.0
     """Share of a text's tokens that are read as unknown while training (Iyyer et al. 2015, sec. 3.2)."""
     longest: int | None = None
     """Tokens of a text that are read at most."""
@@ -132,20 +136,28 @@ class ClassificationOptions:
         """Tokens of a text that are read."""
         return self.longest or LONGEST_TEXT
 
-    def sizes(self, reads_text: bool) -> ClassifierSizes:
-        """The network these choices describe."""
+    def sizes(self, reads_text: bool, length: int = 1) -> ClassifierSizes:
+        """The network these choices describe; `length` is what sequences of numbers usually have."""
         recipe = self.recipe
-        hidden = (self.hidden_size or recipe.hidden[0],) * (self.layers or len(recipe.hidden))
+        usual = recipe.hidden if reads_text else recipe.of_numbers
+        hidden = (self.hidden_size or usual[0],) * (self.layers or len(usual))
         dropout = self.dropout if self.dropout is not None else 0.5 if reads_text else 0.3
+        pooling = self.pooling or ("attention" if self.bidirectional else "last")
+        answers_always = pooling == "last" and not self.bidirectional
         return ClassifierSizes(
             hidden=hidden,
             embedding=self.embedding or (recipe.embedding if reads_text else 64),
             bidirectional=self.bidirectional,
-            pooling=self.pooling or ("attention" if self.bidirectional else "last"),
+            pooling=pooling,
             input_dropout=dropout if reads_text else 0.0,
             hidden_dropout=round(dropout * 0.6, 4) if len(hidden) > 1 else 0.0,
             output_dropout=dropout,
+            stride=1 if reads_text or answers_always else max(1, min(16, length // STEPS)),
         )
+
+    def rate(self, rows: int) -> float:
+        """The highest learning rate for so many rows: short trainings have to go faster."""
+        return self.learning_rate or (1e-3 if rows >= MANY else 2e-3)
 
     def batch(self, rows: int) -> int:
         """Rows of a training step, where there are so many."""
