@@ -23,6 +23,7 @@ from ensue.cli.console import Voice
 from ensue.config import DataOptions, TrainOptions
 from ensue.errors import DataError
 from ensue.evaluation import Backtest
+from ensue.reports import Progress
 
 REPORT = SimpleNamespace(steps=50, seconds=41.0, stopped="all steps done", validation=0.71, baseline=0.95, best_step=40)
 TABLE = polars.DataFrame({"unique_id": ["a"], "ds": [1], "ensue": [1.5]})
@@ -40,7 +41,7 @@ class StandInForecaster:
         self.fitted = {"table": table, "checkpoint": checkpoint, **more}
         checkpoint.write_text("half way")
         for step in (1, 25, 50):
-            progress(SimpleNamespace(step=step, steps=50, loss=0.8, validation=0.71, baseline=0.95, seconds_left=40.0))
+            progress(Progress(step, 50, loss=0.8, validation=0.71, baseline=0.95, seconds_left=40.0))
         return self
 
     def save(self, path: Path) -> None:

@@ -11,7 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ensue.data.text import BEGIN, UNKNOWN, TextFrontEnd, TextOptions
+from ensue.data.text import BEGIN, END, UNKNOWN, TextFrontEnd, TextOptions
 from ensue.errors import UsageError
 from ensue.learn.modules import build, weights_to_numpy
 from ensue.runtime.language import LanguageRuntime, LanguageStream, body
@@ -63,14 +63,14 @@ def test_what_is_written_is_drawn_from_what_is_scored() -> None:
     prompt = FRONT_END.encode("abc").tolist()
     written = list(RUNTIME.write(prompt, 25, Sampling(temperature=0)))
     answers, _ = RUNTIME.advance([RUNTIME.first, *prompt, *written], RUNTIME.begin())
-    answers[:, [UNKNOWN, BEGIN]] = -np.inf
+    answers[:, [UNKNOWN, BEGIN, END]] = -np.inf
     assert answers.argmax(1)[3:-1].tolist() == written
 
 
 def test_drawn_tokens_have_the_probabilities_that_are_scored() -> None:
     expected, _ = RUNTIME.advance([RUNTIME.first], RUNTIME.begin())
     allowed = np.exp(expected[0].astype(float))
-    allowed[[UNKNOWN, BEGIN]] = 0
+    allowed[[UNKNOWN, BEGIN, END]] = 0
     counts = np.zeros(FRONT_END.size)
     for seed in range(3000):
         counts[next(iter(RUNTIME.write([], 1, Sampling(seed=seed))))] += 1
@@ -162,8 +162,8 @@ def test_drawing_that_cannot_be_is_refused(wrong: dict[str, float], said: str) -
 
 
 def drawn(sampling: dict[str, Any], logs: list[float], said: tuple[int, ...] = ()) -> set[int]:
-    """Every token that 300 seeds draw; three special ones, of which two are never drawn, come first."""
-    expected = np.concatenate([[5.0, 5.0, -50.0], logs])
+    """Every token that 300 seeds draw; three special ones, which are never drawn, come first."""
+    expected = np.concatenate([[5.0, 5.0, 5.0], logs])
     return {Sampling(seed=seed, **sampling).chooser(said).choose(expected) - 3 for seed in range(300)}
 
 

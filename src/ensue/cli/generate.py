@@ -23,9 +23,7 @@ def generate(
     tokens: Annotated[int, typer.Option("--tokens", help="Tokens to write.")] = 200,
     temperature: Annotated[
         float,
-        typer.Option(
-            "--temperature", help="Below 1 bolder, above 1 wilder; 0: the likeliest.", rich_help_panel=DRAWING
-        ),
+        typer.Option("--temperature", help="Below 1 safer, above 1 wilder; 0: the likeliest.", rich_help_panel=DRAWING),
     ] = 1.0,
     top_k: Annotated[
         int | None, typer.Option("--top-k", help="Only so many likeliest tokens.", rich_help_panel=DRAWING)

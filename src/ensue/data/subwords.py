@@ -26,53 +26,62 @@ ENOUGH = 50_000_000
 SELDOM = 15
 LONGEST = 100_000
 """Characters that are cut into subwords at once."""
+LONGEST_LEARNED = 1_000
+"""Characters of a part while subwords are learned: a run without spaces costs the square of its length."""
+MOST_READ = 1_000_000
+"""Subwords that a model file may have."""
 
 
 @dataclass(frozen=True)
 class Subwords:
-    """Merges that were learned, as the library writes them."""
+    """Tokens in byte letters, and which two of them are joined, most frequent first. Nothing else decides how text is cut."""
 
-    definition: str
+    tokens: tuple[str, ...]
+    merges: tuple[tuple[str, str], ...]
 
     @property
     def size(self) -> int:
-        return int(self._tokenizer.get_vocab_size())
+        return len(self.tokens)
 
     def encode(self, text: str) -> NDArray[np.int64]:
-        parts = [self._tokenizer.encode(part).ids for part in _parts(_whole(text))]
+        parts = [self._tokenizer.encode(part).ids for part in _parts(_whole(text), LONGEST)]
         return np.array([number for part in parts for number in part], np.int64)
 
     def spans(self, text: str) -> list[tuple[int, int]]:
-        return [(int(first), int(last)) for first, last in self._tokenizer.encode(_whole(text)).offsets]
+        spans, start = [], 0
+        for part in _parts(_whole(text), LONGEST):
+            spans += [(start + int(first), start + int(last)) for first, last in self._tokenizer.encode(part).offsets]
+            start += len(part)
+        return spans
 
     @cached_property
     def written(self) -> tuple[bytes, ...]:
         """The bytes of each token."""
-        numbers: dict[str, int] = json.loads(self.definition)["model"]["vocab"]
-        by_number = sorted(numbers.items(), key=lambda each: each[1])
-        return tuple(bytes(_BYTES.get(character, 0) for character in token) for token, _ in by_number)
+        return tuple(bytes(_BYTES.get(letter, 0) for letter in token) for token in self.tokens)
 
-    def to_json(self) -> str:
-        return self.definition
+    def to_json(self) -> dict[str, Any]:
+        return {"tokens": list(self.tokens), "merges": [list(pair) for pair in self.merges]}
 
     @classmethod
     def from_json(cls, plain: Any) -> Subwords:
-        """Raises `TypeError` or `ValueError` for what is no such definition."""
-        if not isinstance(plain, str):
-            raise TypeError("its subwords are no text")
-        numbers = json.loads(plain)["model"]["vocab"]
-        if sorted(numbers.values()) != list(range(len(numbers))) or len(numbers) > 1_000_000:
-            raise ValueError("its subwords are not numbered one after the other")
-        return cls(plain)
+        """Raises `KeyError`, `TypeError` or `ValueError` for what is no such table."""
+        tokens = tuple(plain["tokens"])
+        merges = tuple((left, right) for left, right in plain["merges"])
+        known = set(tokens)
+        if not all(isinstance(each, str) for each in tokens) or len(known) != len(tokens) or len(tokens) > MOST_READ:
+            raise ValueError("its subwords are no list of different tokens")
+        if not set(_BYTES) <= known:
+            raise ValueError("its subwords lack single bytes")
+        if not all(left in known and right in known and left + right in known for left, right in merges):
+            raise ValueError("its subwords are joined from tokens that are not there")
+        return cls(tokens, merges)
 
     @cached_property
     def _tokenizer(self) -> Tokenizer:
         library = _library()
-        try:
-            made: Tokenizer = library.Tokenizer.from_str(self.definition)
-        except Exception as error:  # the library raises no class of its own
-            raise ValueError(f"its subwords cannot be read: {error}") from error
-        made.encode_special_tokens = True  # a text that says '<end>' means these five characters
+        numbers = {token: number for number, token in enumerate(self.tokens)}
+        made: Tokenizer = library.Tokenizer(library.models.BPE(numbers, list(self.merges)))
+        made.pre_tokenizer = library.pre_tokenizers.ByteLevel(add_prefix_space=False)
         return made
 
 
@@ -98,27 +107,32 @@ def learn_subwords(
     size = vocabulary or int(min(max(3 * math.sqrt(characters), FEWEST), MOST))
     made = library.Tokenizer(library.models.BPE())
     made.pre_tokenizer = library.pre_tokenizers.ByteLevel(add_prefix_space=False)
-    made.decoder = library.decoders.ByteLevel()
     alphabet = library.pre_tokenizers.ByteLevel.alphabet()
     trainer = library.trainers.BpeTrainer(
         vocab_size=size, special_tokens=list(special), initial_alphabet=alphabet, show_progress=False
     )
-    made.train_from_iterator((part for text in kept for part in _parts(text)), trainer)
+    made.train_from_iterator((part for text in kept for part in _parts(text, LONGEST_LEARNED)), trainer)
     findings = []
     if characters / 4 / size < SELDOM and vocabulary is not None:
         findings.append(
             f"vocabulary: {size:,} subwords for a text of {characters:,} characters: each is seen seldom; leave the "
             "number out and fewer are taken."
         )
-    return Subwords(made.to_str()), tuple(findings)
+    model = json.loads(made.to_str())["model"]
+    numbers = sorted(model["vocab"].items(), key=lambda each: each[1])
+    pairs = (
+        pair.split(" ") if isinstance(pair, str) else pair for pair in model["merges"]
+    )  # as the version writes them
+    subwords = Subwords(tuple(token for token, _ in numbers), tuple((left, right) for left, right in pairs))
+    return subwords, tuple(findings)
 
 
-def _parts(text: str) -> Iterator[str]:
+def _parts(text: str, longest: int) -> Iterator[str]:
     """In parts that the library can hold, cut before a space where there is one: a line may have ten million characters."""
     start = 0
-    while len(text) - start > LONGEST:
-        cut = text.rfind(" ", start + 1, start + LONGEST)
-        end = cut if cut > start else start + LONGEST
+    while len(text) - start > longest:
+        cut = text.rfind(" ", start + 1, start + longest)
+        end = cut if cut > start else start + longest
         yield text[start:end]
         start = end
     yield text[start:]
@@ -132,7 +146,7 @@ def _whole(text: str) -> str:
 def _library() -> Any:
     try:
         import tokenizers
-        from tokenizers import decoders, models, pre_tokenizers, trainers  # noqa: F401
+        from tokenizers import models, pre_tokenizers, trainers  # noqa: F401
     except ModuleNotFoundError as error:
         raise MissingExtraError("Text in subwords", "tokenizers", "text") from error
     return tokenizers

@@ -176,6 +176,8 @@ class TextFrontEnd:
         own = tuple(plain.get("own", ()))
         if len(set(own)) != len(own) or not all(isinstance(each, str) for each in own):
             raise ValueError("its vocabulary is no list of different tokens")
+        if (kind in ("characters", "words") and not own) or (kind == "characters" and max(map(len, own)) != 1):
+            raise ValueError("its vocabulary is empty, or characters are none")
         subwords = Subwords.from_json(plain["subwords"]) if kind == "subwords" else None
         return cls(kind, bool(plain["lowercase"]), plain["normalise"], own, bool(plain.get("apart", True)), subwords)
 

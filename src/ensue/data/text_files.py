@@ -6,6 +6,7 @@ import codecs
 import gzip
 import io
 import lzma
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -32,7 +33,7 @@ def iterate_text(path: str | Path, block: int = BLOCK) -> Iterator[str]:
     Windows' and old Mac's line ends become "\\n", a byte order mark is left out.
     """
     decoder = codecs.getincrementaldecoder("utf-8")()
-    read, kept, first = 0, "", True
+    read, kept, at_start, empty = 0, "", True, True
     with _open(Path(path)) as file:
         while True:
             data = _read(file, block, path)
@@ -44,8 +45,9 @@ def iterate_text(path: str | Path, block: int = BLOCK) -> Iterator[str]:
                     f"{path} is not UTF-8 text: byte {at:,} is 0x{error.object[error.start]:02x}; save it as UTF-8, for "
                     "example with iconv."
                 ) from error
-            if first and text:
-                text, first = text.removeprefix("\ufeff"), False
+            if at_start and text:
+                text, at_start = text.removeprefix("\ufeff"), False
+            empty = empty and not text
             read += len(data)
             kept += text
             if not data:
@@ -56,7 +58,7 @@ def iterate_text(path: str | Path, block: int = BLOCK) -> Iterator[str]:
             if cut:
                 yield _lines_ended(kept[:cut])
                 kept = kept[cut:]
-    if first:
+    if empty:
         raise DataError(f"{path} is empty: give a file with text in it.")
     if kept:
         yield _lines_ended(kept)
@@ -103,5 +105,5 @@ def _open(path: Path) -> IO[bytes]:
 def _read(file: IO[bytes], block: int, path: str | Path) -> bytes:
     try:
         return file.read(block)
-    except (OSError, EOFError, lzma.LZMAError) as error:
+    except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
         raise DataError(f"{path} cannot be read to its end: {error}.") from error

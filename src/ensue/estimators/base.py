@@ -7,7 +7,7 @@ import math
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
-from ensue.errors import NotFittedError, UsageError, nearest
+from ensue.errors import ModelFileError, NotFittedError, UsageError, nearest
 from ensue.reports import TrainingReport
 from ensue.tasks.contract import Task
 from ensue.tasks.task_file import Parts, Weights, contents, parts
@@ -78,7 +78,12 @@ class Estimator(Generic[T]):
 
         found: Parts[T] = parts(arrays, description, cls.task_type)
         known = cls().get_params()
-        model = cls(**{name: _frozen(value) for name, value in found.options.items() if name in known})
+        try:
+            model = cls(**{name: _frozen(value) for name, value in found.options.items() if name in known})
+        except (TypeError, ValueError) as error:
+            raise ModelFileError(
+                f"The model file holds options that cannot be right ({error}): save the model again."
+            ) from error
         model._learned(found.task, found.weights, found.report)
         model.findings_ = slower()
         return model

@@ -91,6 +91,11 @@ class LanguageModel(Estimator[LanguageModelTask]):
                 raise
             raise MissingExtraError("training", "torch", "train") from error
 
+        checkpoint = None if checkpoint is None else Path(checkpoint)
+        if resume and checkpoint is None:
+            raise UsageError("resume is asked for without a checkpoint: give the file that the training wrote.")
+        for each in (text, valid):
+            _check_text(each)
         before = None if start_from is None else self._before(start_from)
         front_end = None if before is None else before.task_.front_end
         folder = (
@@ -128,6 +133,7 @@ class LanguageModel(Estimator[LanguageModelTask]):
         from ensue.data.text_files import read_text
 
         self._check_fitted()
+        _check_text(text)
         whole = read_text(text) if isinstance(text, Path) else text
         front_end = self.task_.front_end
         prepared = prepare(whole, self._text, front_end=front_end)
@@ -198,6 +204,14 @@ class LanguageModel(Estimator[LanguageModelTask]):
             raise ModelFileError(f"{start} holds a {task} model, expected a language model to begin from.")
         before._check_fitted()
         return before
+
+
+def _check_text(text: object) -> None:
+    """Refuse what is no text, and a text that is the name of a file."""
+    if not (text is None or isinstance(text, str | Path)):
+        raise UsageError(f"A {type(text).__name__} was given as text, expected a str, or a Path that names a file.")
+    if isinstance(text, str) and len(text) < 300 and "\n" not in text and text.strip() and Path(text).is_file():
+        raise UsageError(f"The text given is '{text}', the name of a file: give Path('{text}') to read that file.")
 
 
 def _options(given: dict[str, Any]) -> LanguageOptions:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ensue.data.text import BEGIN, UNKNOWN
+from ensue.data.text import BEGIN, END, UNKNOWN
 from ensue.errors import UsageError
 
 RECENT = 64
@@ -61,7 +61,7 @@ class Chooser:
         self._said = list(said)[-RECENT:]
 
     def choose(self, expected: NDArray[Any]) -> int:
-        """A token by its log probability; never the unknown one or the one that begins a sentence."""
+        """A token by its log probability; never the unknown one, nor those that begin and end a sentence."""
         token = int(self._draw(expected))
         self._said = [*self._said, token][-RECENT:] if self._sampling.repetition_penalty > 1 else []
         return token
@@ -69,7 +69,7 @@ class Chooser:
     def _draw(self, expected: NDArray[Any]) -> int:
         sampling = self._sampling
         scores = expected.astype(np.float64)
-        scores[[UNKNOWN, BEGIN]] = -np.inf
+        scores[[UNKNOWN, BEGIN, END]] = -np.inf
         if self._said and sampling.repetition_penalty > 1:
             said = np.unique(self._said)
             scores[said] *= sampling.repetition_penalty

@@ -9,6 +9,8 @@ from ensue.errors import ConfigError, nearest
 from ensue.tasks.language_model import LanguageSizes
 
 PRESETS = ("fast", "default", "thorough")
+SCHEDULES = ("cosine", "plateau")
+PRECISIONS = ("auto", "float32", "bfloat16")
 SMALL = 300_000
 """Tokens below which a text counts as small: a smaller network, read more often."""
 LARGE = 20_000_000
@@ -144,8 +146,18 @@ class LanguageOptions:
             raise ConfigError(
                 f"learning_rate is {self.learning_rate}, expected a number between 0 and 1, such as 0.002."
             )
-        if self.epochs is not None and not self.epochs > 0:
-            raise ConfigError(f"epochs is {self.epochs}, expected a number above 0.")
+        if self.epochs is not None and not 0 < self.epochs <= 10_000:
+            raise ConfigError(f"epochs is {self.epochs}, expected a number above 0 and at most 10000.")
+        if not self.clip > 0 or not 0 <= self.average_decay < 1 or not 0 <= self.weight_decay <= 10:
+            raise ConfigError(
+                f"clip, average_decay and weight_decay are {self.clip}, {self.average_decay} and {self.weight_decay}, expected "
+                "above 0, 0 to below 1, and 0 to 10."
+            )
+        if self.schedule not in SCHEDULES or self.precision not in PRECISIONS:
+            raise ConfigError(
+                f"schedule and precision are '{self.schedule}' and '{self.precision}', expected one of "
+                f"{', '.join(SCHEDULES)} and one of {', '.join(PRECISIONS)}."
+            )
         if not isinstance(self.seed, int) or self.seed < 0:
             raise ConfigError(f"seed is {self.seed!r}, expected a whole number of 0 or more.")
 
