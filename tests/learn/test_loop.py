@@ -236,8 +236,8 @@ def test_what_is_carried_from_step_to_step_is_in_the_checkpoint(tmp_path: Path) 
         if progress.step == 17:
             raise Killed
 
+    killed = Walker()
     with pytest.raises(Killed):
-        killed = Walker()
         train(killed.module, killed, OPTIONS, checkpoint=tmp_path / "run", progress=kill)
     again = Walker()
     train(again.module, again, OPTIONS, checkpoint=tmp_path / "run", resume=True)

@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from ensue.data.text import BEGIN, END, UNKNOWN, TextFrontEnd, TextOptions
 from ensue.errors import UsageError
 from ensue.learn.modules import build, weights_to_numpy
-from ensue.runtime.language import LanguageRuntime, LanguageStream, body
+from ensue.network import Network
+from ensue.runtime.engine import Engine
+from ensue.runtime.language import LanguageRuntime, LanguageStream
 from ensue.runtime.sampling import Sampling
 from ensue.runtime.word_cache import Cache
 from ensue.tasks.language_model import LanguageModelTask, LanguageSizes
@@ -106,9 +108,8 @@ def test_blocks_change_no_score(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_cache_is_what_the_paper_says() -> None:
     text = FRONT_END.encode("abab cabb")
     cache = Cache(words=4, flatness=0.7, share=0.3)
-    network, weights = body(RUNTIME.network, RUNTIME._weights)
-    from ensue.runtime.engine import Engine
-
+    network = Network(RUNTIME.network.layers[:-1])
+    weights = {name: RUNTIME._weights[name] for name in network.parameters()}
     read = np.concatenate([[RUNTIME.first], text[:-1]])
     hidden = Engine(network, weights).forward(read.astype(np.float32).reshape(1, -1, 1))[0][0].astype(float)
     own = RUNTIME.advance(read, RUNTIME.begin())[0].astype(float)

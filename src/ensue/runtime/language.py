@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from ensue.data.text import BEGIN
 from ensue.errors import UsageError
-from ensue.network import Network
 from ensue.runtime.engine import Engine
 from ensue.runtime.sampling import Sampling
 from ensue.runtime.word_cache import Cache, WordCache
@@ -120,7 +119,7 @@ class LanguageRuntime:
 class LanguageStream:
     """Reads text as it comes and tells what is expected next; its state is small and can be saved.
 
-    However a text is cut into pieces, the numbers at its end are the same.
+    However the tokens are divided among calls, what is expected at their end is the same up to rounding.
     """
 
     def __init__(self, runtime: LanguageRuntime) -> None:
@@ -171,9 +170,3 @@ class LanguageStream:
             parts.append(numbers[: math.prod(shape)].reshape(shape).copy())
             numbers = numbers[math.prod(shape) :]
         self._expected, self._state = parts[0], parts[1:]
-
-
-def body(network: Network, weights: Mapping[str, Array]) -> tuple[Network, dict[str, Array]]:
-    """The network without its head, with its own weights: what the head reads."""
-    own = Network(network.layers[:-1])
-    return own, {name: weights[name] for name in own.parameters()}

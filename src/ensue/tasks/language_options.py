@@ -150,8 +150,8 @@ class LanguageOptions:
             raise ConfigError(f"epochs is {self.epochs}, expected a number above 0 and at most 10000.")
         if not self.clip > 0 or not 0 <= self.average_decay < 1 or not 0 <= self.weight_decay <= 10:
             raise ConfigError(
-                f"clip, average_decay and weight_decay are {self.clip}, {self.average_decay} and {self.weight_decay}, expected "
-                "above 0, 0 to below 1, and 0 to 10."
+                f"clip, average_decay and weight_decay are {self.clip}, {self.average_decay} and {self.weight_decay}, "
+                "expected above 0, 0 to below 1, and 0 to 10."
             )
         if self.schedule not in SCHEDULES or self.precision not in PRECISIONS:
             raise ConfigError(
