@@ -21,7 +21,7 @@ def sections(results: Path) -> list[str]:
     """The parts of the page; none where nothing was recorded."""
     found = [json.loads(path.read_text()) for path in sorted(results.glob("language-*.json"))]
     parts = [_models(found)] if found else []
-    for name, table in (("sentiment", _sentiment), ("language_speed", _speed)):
+    for name, table in (("language_speed", _speed),):
         recorded = results / f"{name}.json"
         parts += [table(json.loads(recorded.read_text()))] if recorded.exists() else []
     return parts
@@ -80,24 +80,6 @@ def _score(each: dict[str, Any], part: str) -> str:
     if each["set"] == "ptb_characters":
         return f"**{score['bits_per_character']:.3f}** bits/char ({score['tokens']:,})"
     return f"**{score['nats_per_token']:.4f}** nats/char ({score['tokens']:,})"
-
-
-def _sentiment(found: dict[str, Any]) -> str:
-    test, valid = found["test"], found["validation"]
-    return "\n".join(
-        [
-            "## Sentiment: SST-2, sentences and their phrases",
-            "`python benchmarks/sentiment.py`: 67,349 phrases, validated on the 872 sentences of dev, the 1,821 of test",
-            "scored once; no outside vectors. The linear model: TF-IDF of one and two words, logistic regression, same rows.",
-            "",
-            "| | test accuracy | macro F1 | calibration error | parameters | minutes (cpu) | memory |",
-            "|---|---|---|---|---|---|---|",
-            f"| Ensue | **{test['accuracy']:.1%}** (dev {valid['accuracy']:.1%}) | {test['macro_f1']:.1%} | "
-            f"{test['calibration_error']:.1%} | {found['parameters']:,} | {found['cpu_seconds'] / 60:.0f} | "
-            f"{found['memory_mb']} MB |",
-            f"| linear | {found['test_linear_accuracy']:.1%} | | | | | |",
-        ]
-    )
 
 
 def _speed(found: dict[str, Any]) -> str:

@@ -10,7 +10,7 @@ JOINER = "\uffed"
 
 _BETWEEN_SPACES = re.compile(r"\n|[^\s]+")
 _PIECES = re.compile(r"\n|[^\W_]+(?:['’\-.][^\W_]+)*|[^\s]")
-_ENDS_IN_PUNCTUATION = re.compile(r"[\w][,;:!?](?:\s|$)")
+_ENDS_IN_PUNCTUATION = re.compile(r"\w[,;:!?](?:\s|$)|\w\.(?=\n|$)")
 FEW = 0.005
 """Share of words ending in a comma and the like below which a text is held to be cut already."""
 
