@@ -137,7 +137,8 @@ class LanguageStream:
         """
         tokens = self._runtime.front_end.encode(given) if isinstance(given, str) else given
         if len(tokens):
-            self._expected, self._state = self._runtime.advance(tokens, self._state)
+            answers, self._state = self._runtime.advance(tokens, self._state)
+            self._expected = answers[-1:].copy()  # the rest of a long piece need not stay in memory
         return self.expected
 
     @property
