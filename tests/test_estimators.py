@@ -449,10 +449,16 @@ def test_a_model_of_another_task_is_refused(tmp_path: Path, fitted: Forecaster) 
     path = tmp_path / "a.ensue"
     fitted.save(path)
     weights, description = load_model(path)
-    save_model(path, weights, description | {"task": "translation"})
+    save_model(path, weights, description | {"task": "weaving"})
     with pytest.raises(ModelFileError) as raised:
         ensue.load(path)
-    assert str(raised.value) == f"{path} holds a model for 'translation', expected one for 'forecasting'."
+    assert str(raised.value) == (
+        f"{path} holds a model for 'weaving', expected one of forecasting, language-model, classification, translation, "
+        "melody: upgrade Ensue."
+    )
+    save_model(path, weights, description | {"task": "translation"})
+    with pytest.raises(ModelFileError, match=r"lacks part of a translation model"):
+        ensue.load(path)
     save_model(path, weights, description | {"forecasting": description["forecasting"] | {"sizes": {"hidden_size": 9}}})
     with pytest.raises(ModelFileError):
         ensue.load(path)
