@@ -19,8 +19,11 @@ sys.path.append(str(HERE / "native"))
 
 from tables import sections as native_sections  # noqa: E402
 
+from action_table import sections as action_sections  # noqa: E402
+from caption_table import sections as caption_sections  # noqa: E402
 from classification_table import sections as classification_sections  # noqa: E402
 from language_tables import sections as language_sections  # noqa: E402
+from speech_table import sections as speech_sections  # noqa: E402
 from translation_table import section as translation_section  # noqa: E402
 from zero_shot_tables import sections as zero_shot_sections  # noqa: E402
 
@@ -36,7 +39,14 @@ def main() -> None:
         parts += [_duel(duel), _beside(duel), _race()]
         classical = {each: _read(RESULTS, f"classical-*-{each}.json") for each in ("AutoETS", "Theta")}
         parts += zero_shot_sections(RESULTS, duel, classical)
-    parts += [*language_sections(RESULTS), translation_section(RESULTS), *classification_sections(RESULTS)]
+    parts += [
+        *language_sections(RESULTS),
+        translation_section(RESULTS),
+        *classification_sections(RESULTS),
+        *caption_sections(RESULTS),
+        *speech_sections(RESULTS),
+    ]
+    parts += action_sections(RESULTS)
     parts += native_sections(RESULTS)
     parts += [
         _listing(name)

@@ -282,7 +282,7 @@ def test_a_checkpoint_that_is_replaced_is_mentioned(studio: Studio, capsys: pyte
     Path("m.ensue.checkpoint").write_text("half way")
     cli.run(["train", "forecast", "x.csv", "-o", "m.ensue"])
     first = capsys.readouterr().err.splitlines()[0]
-    assert first == "- m.ensue.checkpoint of an earlier training is replaced: --resume would go on from it."
+    assert first == "- m.ensue.checkpoint of an earlier training will be replaced: --resume would go on from it."
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,14 @@ def test_training_tells_how_good_it_is(folder: Path, tmp_path: Path, capsys: pyt
     assert not (tmp_path / "m.ensue.checkpoint").exists()
 
 
+def test_programs_are_told_the_accuracy(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = said(capsys, "train", "classify", str(folder / "news.csv"), "--label", "trend", "--json",
+                        "--preset", "fast", "--steps", "20", "-o", str(tmp_path / "m.ensue"))  # fmt: skip
+    told = json.loads(out)
+    assert code == 0 and told["steps"] == 20 and told["validation"] >= 0
+    assert 0 <= told["accuracy"] <= 1 and 0 <= told["macro_f1"] <= 1
+
+
 def test_texts_as_arguments(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = said(capsys, "predict", "-m", str(folder / "m.ensue"), "it rises", "it falls")
     assert code == 0

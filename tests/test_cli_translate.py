@@ -15,6 +15,8 @@ from types import SimpleNamespace
 import pytest
 
 from ensue import cli
+from ensue.cli import translate
+from ensue.runtime import translation
 from ensue.tasks import translation_recipe
 from ensue.tasks.translation_recipe import PRESETS
 
@@ -136,13 +138,40 @@ def test_what_cannot_be_right_is_refused(
     assert capsys.readouterr().err == f"ensue: {sentence}\n"
 
 
-def test_bytes_that_are_no_text_are_named(
+def test_bytes_that_are_no_text_are_named_and_what_came_before_is_translated(
     model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "stdin", _Input(b"fine\nno\xfft\n"))
     assert cli.run(["translate", "-m", str(model)]) == 1
-    sentence = "Standard input is not UTF-8 text: byte 7 is 0xff; convert it, for example with iconv."
-    assert capsys.readouterr().err == f"ensue: {sentence}\n"
+    out, err = capsys.readouterr()
+    assert out.count("\n") == 1
+    assert err == (
+        "ensue: Standard input is not UTF-8 text: byte 7, in line 2, is 0xff; convert it, for example with iconv.\n"
+    )
+
+
+@pytest.mark.parametrize("piped", [False, True])
+def test_lines_that_are_too_long_are_named_and_the_others_translated(
+    piped: bool, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(translate, "LINES", 2)
+    monkeypatch.setattr(translation, "MOST_TOKENS", 20)
+    long = "dog " * 40
+    text = f"The dog.\rA cat.\n{long}\r\nThe snow.\n\n{long}\nThe dog.\n"
+    (tmp_path / "in.txt").write_bytes(text.encode())
+    monkeypatch.setattr(sys, "stdin", _Input(text.encode()))
+    arguments = ["translate", "-m", str(model), *([] if piped else [str(tmp_path / "in.txt")])]
+    assert cli.run(["-q", *arguments, "--json"]) == 1
+    out, err = capsys.readouterr()
+    found = [json.loads(line) for line in out.splitlines()]
+    assert [each["line"] for each in found] == [1, 2, 3, 4, 5, 6]
+    assert [bool(each["translations"] and each["translations"][0]["tokens"]) for each in found] == [
+        True, False, True, False, False, True
+    ]  # fmt: skip
+    tokens = re.findall(r"has (\d+) tokens", err)
+    said = f"has {tokens[0]} tokens, expected at most 20: split it into sentences."
+    assert found[1] == {"line": 2, "translations": [], "refused": said}
+    assert err == (f"ensue: Line 2 {said}\nensue: Line 5 {said}\nensue: 2 of 6 lines could not be translated: 2, 5.\n")
 
 
 def test_training_is_refused_before_it_begins(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -51,7 +51,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-LEARNED = ("language_model", "classification", "translation", "melody")
+LEARNED = ("language_model", "classification", "translation", "melody", "ctc", "captioning")
 
 
 def briefly(module: Any, objective: Any, options: Any, **how: Any) -> Any:

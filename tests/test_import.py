@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import ensue
+from ensue.estimators import ESTIMATORS
 
 NATIVE = {"learn/native_call.py", "runtime/engine.py", "runtime/native_engine.py", "runtime/native_forecaster.py"}
 """Who may import the native core: it may be missing, and these know what to do then."""
@@ -50,6 +51,28 @@ def test_no_module_but_the_learning_wing_imports_torch() -> None:
     modules = using_modules()
     assert "ensue.config" in modules
     assert "torch" not in loaded_after("\n".join(f"import {name}" for name in modules))
+
+
+@pytest.mark.parametrize("place", ["ensue.estimators.forecaster:Forecaster", *ESTIMATORS.values()])
+def test_without_pytorch_a_fit_says_what_to_install(place: str) -> None:
+    module, _, name = place.partition(":")
+    data = {"Forecaster": "steps", "LanguageModel": "'a'", "Composer": "'a'"}.get(name, "['a'], ['b']")
+    code = f"""
+import sys
+sys.modules["torch"] = None
+import polars
+from {module} import {name}
+from ensue import MissingExtraError
+steps = polars.DataFrame({{"x": [float(i % 7) for i in range(200)]}})
+try:
+    {name}().fit({data})
+except MissingExtraError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == (
+        "Training needs the package 'torch', which is not installed: install it with pip install 'ensue[train]'.\n"
+    )
 
 
 def imported(source: str) -> Iterator[str]:

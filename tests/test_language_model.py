@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
@@ -60,6 +61,76 @@ def test_training_goes_on_from_a_model(model: LanguageModel, file: Path) -> None
     assert more.report_.validation < 1.1 * model.report_.validation
     one, two = (each.weights_["network"]["layers.1.weight_hh_l0"] for each in (more, model))
     assert not np.array_equal(one, two)
+
+
+def test_a_model_to_go_on_from_is_not_contradicted(file: Path) -> None:
+    own = len(set(TEXT))
+    for given, has in (
+        ({"tokens": "words"}, "'characters'"),
+        ({"lowercase": True}, "False"),
+        ({"normalise": "NFKC"}, "'NFC'"),
+        ({"hidden_size": 25}, "24"),
+        ({"layers": 2}, "1"),
+        ({"embedding": 24}, "12"),
+        ({"tied": True}, "False"),
+    ):
+        ((name, value),) = given.items()
+        with pytest.raises(UsageError) as refused:
+            LanguageModel(**given).fit(TEXT, start_from=file)
+        assert str(refused.value) == (
+            f"{name} is {value!r}, but the model to go on from has {has}: leave it out, or train without that model."
+        )
+    with pytest.raises(UsageError) as refused:
+        LanguageModel(vocabulary=11).fit(TEXT, start_from=file)
+    assert str(refused.value) == (
+        f"vocabulary is 11, but the model to go on from has {own} characters: leave it out, or train without that model."
+    )
+
+
+def test_what_was_used_is_what_the_file_says(model: LanguageModel, tmp_path: Path) -> None:
+    more = LanguageModel(steps=1, dropout=0.25, vocabulary=500, seed=7).fit(TEXT, start_from=model)
+    more.save(tmp_path / "a.ensue")
+    loaded: Any = ensue.load(tmp_path / "a.ensue")
+    used, sizes = loaded.get_params(), loaded.describe()["sizes"]
+    assert used | TINY | {"tokens": "characters", "dropout": 0.25, "seed": 7} == used
+    assert sizes | {"hidden_size": 24, "layers": 1, "embedding": 12, "output_dropout": 0.25} == sizes
+    before, after = (
+        model.weights_["network"]["layers.1.weight_hh_l0"],
+        more.weights_["network"]["layers.2.weight_hh_l0"],
+    )
+    assert np.abs(before - after).max() < 0.01  # after one small step, under the name it has beside dropout
+
+
+def test_a_run_goes_on_elsewhere_but_not_with_other_texts(tmp_path: Path) -> None:
+    checkpoint, valid = tmp_path / "c", "she saw the sea.\n" * 9
+    LanguageModel(**FAST | {"steps": 3}).fit(TEXT, valid, checkpoint=checkpoint)
+    LanguageModel(**FAST | {"steps": 3, "threads": 2, "device": "cpu"}).fit(
+        TEXT, valid, checkpoint=checkpoint, resume=True
+    )
+    for text, other in ((TEXT[:-2] + "!\n", valid), (TEXT, valid[:-2] + "?\n")):
+        with pytest.raises(
+            ModelFileError, match=r"belongs to a run with other data or options: resume with the same ones,"
+        ):
+            LanguageModel(**FAST | {"steps": 3}).fit(text, other, checkpoint=checkpoint, resume=True)
+
+
+def test_a_text_is_scored_block_by_block(model: LanguageModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text(TEXT)
+    whole = model.evaluate(TEXT)
+    monkeypatch.setattr("ensue.data.corpus.BLOCK", 100)
+    for text in (TEXT, path):
+        parts = model.evaluate(text)
+        assert parts.nats == pytest.approx(whole.nats, rel=1e-6)
+        assert (parts.tokens, parts.characters, parts.unknown) == (whole.tokens, whole.characters, whole.unknown)
+
+
+def test_a_prompt_is_text(model: LanguageModel) -> None:
+    with pytest.raises(UsageError, match=r"^A bytes was given as prompt, expected a str\.$"):
+        model.generate(b"she")  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match=r"^generate: count is 0, expected a whole number from 1 to 1000000000\.$"):
+        model.generate("she", 0)
+    assert list(model.generate("she\r\n", 9)) == list(model.generate("she\n", 9))
 
 
 def test_a_text_to_validate_on(tmp_path: Path) -> None:
@@ -147,6 +218,31 @@ def test_bad_corpora_are_a_sentence(
     assert cli.run(["train", "text", str(tmp_path / "a.txt"), "-o", str(tmp_path / "m.ensue")]) == 1
     assert capsys.readouterr().err.splitlines()[-1].endswith(said)
     assert not (tmp_path / "m.ensue").exists()
+
+
+def test_a_prompt_that_is_no_text_is_a_sentence(
+    file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert cli.run(["generate", "-m", str(file), "--prompt", "she\udcff"]) == 2
+    assert capsys.readouterr().err == (
+        "ensue: The prompt is not UTF-8 text: character 4 is '\\udcff'; convert it, for example with iconv.\n"
+    )
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"she\xff"), errors="surrogateescape"))
+    assert cli.run(["generate", "-m", str(file), "--prompt", "-"]) == 1
+    assert capsys.readouterr().err == (
+        "ensue: Standard input is not UTF-8 text: byte 3 is 0xff; convert it, for example with iconv.\n"
+    )
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"she\r\n")))
+    assert cli.run(["generate", "-m", str(file), "--prompt", "-", "--tokens", "2"]) == 0
+    assert capsys.readouterr().out.startswith("she\n")
+
+
+def test_a_wrong_name_leaves_an_earlier_checkpoint(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    checkpoint = tmp_path / "m.ensue.checkpoint"
+    checkpoint.write_text("half way")
+    assert cli.run(["train", "text", str(tmp_path / "absent.txt"), "-o", str(tmp_path / "m.ensue")]) == 1
+    assert capsys.readouterr().err.endswith("check the name.\n")
+    assert checkpoint.read_text() == "half way"
 
 
 def test_a_model_of_another_task_is_a_sentence(file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

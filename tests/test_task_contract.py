@@ -27,9 +27,12 @@ from ensue.data.notes.coding import read
 from ensue.data.notes.folders import Collection
 from ensue.data.notes.tune import Tune, on_grid
 from ensue.errors import DataError, EnsueError
+from ensue.estimators.action_recogniser import ActionRecogniser
+from ensue.estimators.captioner import Captioner
 from ensue.estimators.classifier import Classifier
 from ensue.estimators.composer import Composer
 from ensue.estimators.language_model import LanguageModel
+from ensue.estimators.transcriber import Transcriber
 from ensue.estimators.translator import Translator
 from ensue.model_file import load_model
 from ensue.reports import Progress
@@ -247,13 +250,105 @@ def notes_in_one_go(model: Composer) -> Answers:
 MOVES = 12
 MELODY = Case(
     "melody", composer, (COLLECTION,), notes_in_one_go,
-    lambda model: model.report_.curve[-1][1] < 0.25, steps=150,  # nats a token; one tune is set aside, and is another
+    lambda model: model.report_.curve[-1][1] < 0.25, steps=250,  # nats a token; one tune is set aside, and is another
     length=MOVES, streamed=stream_of_notes, batch=notes_in_one_go,
     bad=(((Path("no_such_folder"),), "There is no folder no_such_folder: check its path."),),
 )  # fmt: skip
 
+# ---- captions ------------------------------------------------------------------------------------------------------
 
-CASES = [TEXTS, NUMBERS, FORECASTING, LANGUAGE, TRANSLATION, MELODY]
+SEEN = [np.random.default_rng(i).normal(size=(3 + i, 4)).astype(np.float32) for i in range(8)]
+SAID = [f"a {what} {does}" for what in ("cat", "dog", "bird", "fish") for does in ("sits", "moves")]
+
+
+def captioner(**more: Any) -> Captioner:
+    return Captioner(**{"preset": "fast", "batch": 8, "learning_rate": 0.02, "dropout": 0.0} | more)
+
+
+CAPTIONS = Case(
+    "caption", captioner, (SEEN, SAID),
+    lambda model: np.array([best.score for best, *_ in model.captions(SEEN, beam=1)]),
+    lambda model: model.caption(SEEN, beam=1) == SAID, steps=60, fitting={"valid": (SEEN, SAID)},
+    refusal="A captioner cannot stream: it reads a clip in both directions, so it needs the whole clip; call caption with",
+    bad=(
+        ((SEEN, SAID[1:]), "8 clips and captions of 7 were given, expected equally many, one at least."),
+        ((SEEN, [""] * 8), "None of 8 clips has a caption, expected a sentence for each."),
+        (([np.full((2, 4), np.nan)] * 2, ["a", "b"]), "None of 2 clips can be read; the first: The features hold values"),
+    ),
+)  # fmt: skip
+
+
+# ---- speech: tones that spell words ------------------------------------------------------------------------------
+
+SPOKEN = ["ab ca", "ca ab", "b a c", "cab ba", "abc", "c ba ab", "ba cab", "a bc"]
+PITCH = {"a": 500, "b": 1100, "c": 2300}
+
+
+def tones(text: str) -> Any:
+    times = np.arange(800) / 8000
+    sound = np.concatenate([np.pad(0.5 * np.sin(2 * np.pi * PITCH.get(each, 0) * times), (0, 160)) for each in text])
+    return (sound + 0.005 * np.random.default_rng(len(text)).normal(size=len(sound))).astype(np.float32)
+
+
+TONES = [tones(text) for text in SPOKEN]
+
+
+def transcriber(**more: Any) -> Transcriber:
+    sizes = {"preset": "fast", "hidden_size": 24, "layers": 1, "learning_rate": 0.02, "dropout": 0.0, "batch_size": 8}
+    return Transcriber(**sizes | {"rate": 8000, "streaming": True, "augment": False, "words_model": 2} | more)
+
+
+def words_of_tones(model: Transcriber) -> Answers:
+    return np.array([(word.start, word.end) for word in model.transcribe(TONES[:1])[0].words])
+
+
+def stream_of_tones(model: Transcriber, pieces: Sequence[slice]) -> Answers:
+    stream = model.stream()
+    heard = [word for piece in pieces for word in stream.update(TONES[0][piece])]
+    return np.array([(word.start, word.end) for word in [*heard, *stream.finish()]])
+
+
+SPEECH = Case(
+    "speech", transcriber, (TONES, SPOKEN),
+    lambda model: np.array([word.confidence for each in model.transcribe(TONES) for word in each.words]),
+    lambda model: [each.text for each in model.transcribe(TONES)] == SPOKEN, steps=80,
+    fitting={"valid": (TONES, SPOKEN)}, length=len(TONES[0]), streamed=stream_of_tones, batch=words_of_tones,
+    bad=(
+        ((TONES, SPOKEN[1:]), "8 recordings and 7 texts were given, expected equally many."),
+        ((TONES, [" "] * 8), "All 8 texts are blank, expected what is said in each recording."),
+        (([np.zeros(0)] * 8, SPOKEN), "None of 7 recordings can be read; the first: An array of shape (0,) was given,"),
+    ),
+)  # fmt: skip
+# ---- actions -------------------------------------------------------------------------------------------------------
+
+POSES = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 1.0], [1.0, 0.0]])
+MOVES_OF = [POSES + np.sin(np.arange(14 + i) * (1.4 if i % 2 else 0.4))[:, None, None] * POSES * 0.5 for i in range(8)]
+DEEDS = ["shake", "sway"] * 4
+
+
+def action_recogniser(**more: Any) -> ActionRecogniser:
+    sizes = {"preset": "fast", "streaming": True, "hidden_size": 12, "dropout": 0.0, "batch_size": 8}
+    return ActionRecogniser(**sizes | {"learning_rate": 0.02, "label_smoothing": 0.0, "augment": False} | more)
+
+
+def stream_of_poses(model: ActionRecogniser, pieces: Sequence[slice]) -> Answers:
+    stream = model.stream(smooth=0)
+    return np.array([stream.update(MOVES_OF[0][piece]) for piece in pieces][-1][-1].probabilities)
+
+
+ACTIONS = Case(
+    "action", action_recogniser, (MOVES_OF, DEEDS), lambda model: model.predict_proba(MOVES_OF),
+    lambda model: model.predict(MOVES_OF) == DEEDS, steps=100, fitting={"valid": (MOVES_OF, DEEDS)},
+    length=len(MOVES_OF[0]), streamed=stream_of_poses, batch=lambda model: model.predict_proba(MOVES_OF[:1])[0],
+    bad=(
+        ((MOVES_OF, DEEDS[1:]), "8 clips and 7 labels were given, expected equally many."),
+        (([np.full((3, 4, 2), np.inf)] * 4, ["a", "b"] * 2), "None of 2 clips can be read; the first: The key points hold"),
+        ((MOVES_OF, ["sway"] * 8), "All 6 rows have the label 'sway', expected two classes or more to tell apart: check"),
+    ),
+)  # fmt: skip
+
+
+CASES = [TEXTS, NUMBERS, FORECASTING, LANGUAGE, TRANSLATION, MELODY, SPEECH, CAPTIONS, ACTIONS]
 STREAMING = [case for case in CASES if case.length]
 
 

@@ -14,6 +14,7 @@ from ensue.errors import ConfigError, DataError, ModelFileError, NotFittedError,
 from ensue.estimators.translator import Translator
 from ensue.learn import translation
 from ensue.reports import Progress
+from ensue.tasks import translation_data
 
 SUBJECTS = {"the dog": "der Hund", "a cat": "eine Katze", "my child": "mein Kind", "the bird": "der Vogel"}
 VERBS = {"sings .": "singt .", "runs home .": "läuft nach Hause ."}
@@ -129,12 +130,12 @@ def test_subwords_are_shared_and_know_every_text() -> None:
 
 
 def test_pairs_that_are_too_long_are_left_out_and_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(translation, "MOST_TOKENS", 6)
+    monkeypatch.setattr(translation_data, "MOST_TOKENS", 6)
     made = Translator(**QUICK, steps=1).fit(
         [*SOURCE, "the dog sings and a cat runs ."], [*TARGET, "der Hund ."], valid_source=SOURCE, valid_target=TARGET
     )
     assert "Left out 1 of 9 training pairs with more than 6 tokens on a side." in made.findings_
-    monkeypatch.setattr(translation, "MOST_TOKENS", 2)
+    monkeypatch.setattr(translation_data, "MOST_TOKENS", 2)
     with pytest.raises(DataError) as refused:
         Translator(**QUICK, steps=1).fit(SOURCE, TARGET)
     assert str(refused.value) == "Every training pair has more than 2 tokens on a side: put one sentence on a line."

@@ -29,15 +29,21 @@ if TYPE_CHECKING:
         UsageError,
     )
     from ensue.estimators import Forecaster, load
+    from ensue.estimators.action_recogniser import ActionRecogniser
+    from ensue.estimators.captioner import Captioner
     from ensue.estimators.classifier import Classifier
     from ensue.estimators.composer import Composer
     from ensue.estimators.language_model import LanguageModel
+    from ensue.estimators.lip_reader import LipReader
+    from ensue.estimators.transcriber import Transcriber
     from ensue.estimators.translator import Translator
     from ensue.runtime.stream_batch import StreamBatch
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "ActionRecogniser",
+    "Captioner",
     "Classifier",
     "Composer",
     "ConfigError",
@@ -45,12 +51,14 @@ __all__ = [
     "EnsueError",
     "Forecaster",
     "LanguageModel",
+    "LipReader",
     "MissingExtraError",
     "ModelFileError",
     "NotFittedError",
     "StorageError",
     "StreamBatch",
     "TrainingError",
+    "Transcriber",
     "Translator",
     "UsageError",
     "__version__",
@@ -67,9 +75,13 @@ _ROOMS = {"datasets": "ensue.data.datasets"} | {
 }
 _PLACES = {
     "Forecaster": "ensue.estimators",
+    "ActionRecogniser": "ensue.estimators.action_recogniser",
+    "Captioner": "ensue.estimators.captioner",
     "Classifier": "ensue.estimators.classifier",
     "Composer": "ensue.estimators.composer",
     "LanguageModel": "ensue.estimators.language_model",
+    "LipReader": "ensue.estimators.lip_reader",
+    "Transcriber": "ensue.estimators.transcriber",
     "Translator": "ensue.estimators.translator",
     "StreamBatch": "ensue.runtime.stream_batch",
     "load": "ensue.estimators",

@@ -87,9 +87,8 @@ class Marks:
     """The numbers of special tokens."""
 
     begin: int
+    """No answer holds it."""
     end: int
-    never: tuple[int, ...] = ()
-    """Tokens that no answer may hold."""
 
 
 def length_penalty(length: int, alpha: float) -> float:
@@ -154,7 +153,7 @@ class _Search:
     def advance(self, log_probabilities: Floats, shares: Floats | None) -> list[int]:
         """Take one step; which hypothesis each of the new ones goes on from."""
         totals = log_probabilities.astype(np.float64)  # beam x vocabulary
-        totals[:, [self.marks.begin, *self.marks.never]] = -np.inf
+        totals[:, self.marks.begin] = -np.inf
         if not self.paths[0].tokens:
             totals[:, self.marks.end] = -np.inf
         for row, path in enumerate(self.paths):

@@ -25,6 +25,7 @@ from ensue.layers import (
     Dropout,
     EmbedColumns,
     Embedding,
+    FrameConvolution,
     GatedFeedForward,
     Layer,
     LayerNorm,
@@ -41,8 +42,9 @@ from ensue.layers import (
 )
 
 __all__ = [
-    "EPSILON", "LSTM", "AttentionPooling", "Convolution", "Dropout", "EmbedColumns", "Embedding", "GatedFeedForward",
-    "Layer", "LayerNorm", "Linear", "Network", "Pooling", "QuantileHead", "RMSNorm", "Residual", "Shape", "SoftmaxHead",
+    "EPSILON", "LSTM", "AttentionPooling", "Convolution", "Dropout", "EmbedColumns", "Embedding", "FrameConvolution",
+    "GatedFeedForward", "Layer", "LayerNorm", "Linear", "Network", "Pooling", "QuantileHead", "RMSNorm", "Residual",
+    "Shape", "SoftmaxHead",
 ]  # fmt: skip
 
 DEEPEST = 32

@@ -10,7 +10,7 @@ import pytest
 from ensue.data import corpus
 from ensue.data.corpus import last_part, prepare
 from ensue.data.text import TextOptions
-from ensue.errors import DataError
+from ensue.errors import DataError, StorageError
 
 TEXT = "".join(f"line {number} of a text, one of many\n" for number in range(500))
 
@@ -67,14 +67,58 @@ def test_an_interrupted_preparation_leaves_nothing_behind(
     assert list((tmp_path / "kept").iterdir()) == []
 
 
-def test_a_damaged_preparation_is_refused(long: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("suffix", "content"),
+    [
+        ("tokens", None),
+        ("tokens", b""),
+        ("tokens", b"abc"),
+        ("json", b"{}"),
+        ("json", b'"'),
+        ("json", b"\xff"),
+        ("json", None),
+    ],
+)
+def test_a_damaged_preparation_is_made_anew(long: Path, tmp_path: Path, suffix: str, content: bytes | None) -> None:
     folder = tmp_path / "kept"
-    prepare(long, TextOptions(), folder=folder)
-    (file,) = folder.glob("*.tokens")
-    file.write_bytes(file.read_bytes()[:100])
+    whole = prepare(long, TextOptions(tokens="bytes"), folder=folder)
+    (file,) = folder.glob(f"*.{suffix}")
+    file.unlink()
+    if content is not None:
+        file.write_bytes(content)
+    again = prepare(long, TextOptions(tokens="bytes"), folder=folder)
+    assert again.front_end.decode(again.tokens) == TEXT
+    assert again.counts.tolist() == whole.counts.tolist() and again.findings == whole.findings
+
+
+def test_a_place_that_cannot_be_is_refused(long: Path, tmp_path: Path) -> None:
+    (tmp_path / "kept").write_text("mine")
     with pytest.raises(DataError) as refused:
-        prepare(long, TextOptions(), folder=folder)
-    assert str(refused.value) == f"{file} is damaged: remove the folder {folder}, and it is made anew."
+        prepare(long, TextOptions(), folder=tmp_path / "kept")
+    assert str(refused.value) == (
+        f"{tmp_path / 'kept'} is a file, expected a folder for what is made of the text: move or rename it."
+    )
+    assert (tmp_path / "kept").read_text() == "mine"
+    with pytest.raises(
+        StorageError, match=r"^cannot write '.*none/kept': its folder does not exist: create the folder first"
+    ):
+        prepare(long, TextOptions(), folder=tmp_path / "none" / "kept")
+
+
+def test_a_digest_tells_every_text_from_another(long: Path, tmp_path: Path) -> None:
+    """However far behind they differ, in memory and on file."""
+    other = tmp_path / "other.txt"
+    other.write_text(TEXT[:-2] + "!\n")
+    for folder in (None, tmp_path / "kept"):
+        one, same, two = (prepare(path, TextOptions(tokens="bytes"), folder=folder) for path in (long, long, other))
+        assert one.digest == same.digest != two.digest
+
+
+def test_line_ends_are_the_same_in_memory_as_on_file(tmp_path: Path) -> None:
+    path, text = tmp_path / "a.txt", "one\r\ntwo\r\n" * 20
+    path.write_bytes(text.encode())
+    here, there = prepare(text, TextOptions()), prepare(path, TextOptions())
+    assert here.front_end == there.front_end and np.array_equal(here.tokens, there.tokens)
 
 
 def test_too_little_text_is_refused() -> None:

@@ -74,10 +74,29 @@ def test_no_sentence_stands_on_both_sides_of_the_cut(sentences: list[str], seed:
             set_aside(pairs, seed)
         return
     training, validation = set_aside(pairs, seed)
-    assert len(training) and len(validation)
+    rarest = min(sentences.count(each) for each in set(sentences))
+    assert len(training) and 1 <= len(validation) <= max(rarest, len(sentences) // 20)
     assert not set(training.source) & set(validation.source)
     assert sorted(training.target + validation.target) == sorted(pairs.target)
     assert set_aside(pairs, seed) == (training, validation)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_sentence_that_most_pairs_have_is_learned_from(seed: int) -> None:
+    sentences = ["again"] * 900 + [f"once {row}" for row in range(100)]
+    training, validation = set_aside(pair_up(sentences, sentences), seed)
+    assert (len(training), len(validation), validation.findings) == (950, 50, ())
+    assert "again" not in validation.source
+
+
+def test_of_sentences_that_all_come_often_the_rarest_is_set_aside_and_that_is_said() -> None:
+    sentences = ["one"] * 60 + ["two"] * 40
+    training, validation = set_aside(pair_up(sentences, sentences), seed=0)
+    assert (set(training.source), set(validation.source)) == ({"one"}, {"two"})
+    assert validation.findings == (
+        "Set aside 40 of 100 pairs for validation where 5 are usual: many pairs have the same source sentence, and such stay "
+        "together; validation pairs of your own would tell more.",
+    )
 
 
 def test_the_digest_knows_the_pairs() -> None:

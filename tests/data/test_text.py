@@ -130,8 +130,41 @@ def test_options_that_cannot_be_are_refused() -> None:
         TextOptions(tokens="word")
     with pytest.raises(ConfigError, match=r"^normalise is 'NFD', did you mean 'NFKC'\?|^normalise is 'NFD'"):
         TextOptions(normalise="NFD")
-    with pytest.raises(ConfigError, match=r"^vocabulary is 3, expected 10 tokens or more\.$"):
-        TextOptions(vocabulary=3)
+    for wrong in (3, 10**23, "many", True):
+        with pytest.raises(
+            ConfigError, match=r"^text: vocabulary is .*, expected a whole number from 10 to 1000000\.$"
+        ):
+            TextOptions(vocabulary=wrong)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match=r"^tokens is '5', choose from 'auto', 'bytes',"):
+        TextOptions(tokens=5)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match=r"^lowercase is 'no', expected True or False\.$"):
+        TextOptions(lowercase="no")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("kind", "asked"), [("characters", 20), ("words", 20), ("subwords", 270), ("bytes", 256)])
+def test_a_vocabulary_counts_what_is_not_special(kind: str, asked: int) -> None:
+    text = "abcdefghijklmnopqrstuvwxyz " * 30 + " ".join(f"w{i}" for i in range(60))
+    assert TextFrontEnd.learn([text], TextOptions(tokens=kind, vocabulary=asked)).size == asked + len(SPECIAL)
+
+
+@pytest.mark.parametrize("kind", ["subwords", "bytes"])
+def test_fewer_than_all_bytes_are_refused(kind: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        TextFrontEnd.learn(["some text"], TextOptions(tokens=kind, vocabulary=255))
+    assert str(refused.value) == (
+        f"vocabulary is 255, but {kind} are 256 at least: leave it out, or cut the text into words or characters."
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [("the cat", " sat"), ("the cat ", "sat"), ("the cat\n", "sat"), ("", "sat"), ("the zebra", " sat")],
+)
+def test_a_word_after_a_text_is_spaced_once(before: str, after: str) -> None:
+    front_end = TextFrontEnd.learn(["the cat sat on the mat"], TextOptions(tokens="words"))
+    decoder = front_end.decoder()
+    decoder.after(before)
+    assert decoder.push(int(front_end.encode("sat")[0])) == after
 
 
 def test_a_line_of_ten_million_characters_is_cut() -> None:

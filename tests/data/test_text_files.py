@@ -33,6 +33,11 @@ def test_compressed_files_and_byte_order_marks(tmp_path: Path) -> None:
     assert read_lines(tmp_path / "a.gz") == read_lines(tmp_path / "a.xz") == ["über", "alles"]
 
 
+def test_lines_end_where_other_programs_end_them(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(b"one\rstill one\r\ntwo\n\nfour\r\n")
+    assert read_lines(tmp_path / "a.txt") == ["one\rstill one", "two", "", "four"]
+
+
 @pytest.mark.parametrize("block", [2, 4, 1000])
 def test_a_file_that_is_not_utf8_is_refused_at_its_byte(tmp_path: Path, block: int) -> None:
     path = tmp_path / "latin.txt"

@@ -14,7 +14,7 @@ from ensue.tasks.classification import ClassificationTask, ClassifierSizes
 TEXT = "the film was good , but bad"
 
 
-def runtime(kind: str = "words", vocabulary: int = 200, **more: object) -> ClassifierRuntime:
+def runtime(kind: str = "words", vocabulary: int = 300, **more: object) -> ClassifierRuntime:
     """A network whose answer is a sum over steps in which only 'good' and 'bad' count: the LSTM passes on one number."""
     front_end = TextFrontEnd.learn([TEXT + " x y z"], TextOptions(tokens=kind, vocabulary=vocabulary))
     task = ClassificationTask(

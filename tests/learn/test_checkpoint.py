@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -13,7 +15,8 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 
 from ensue.errors import ModelFileError, StorageError
-from ensue.learn.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from ensue.learn.checkpoint import Checkpoint, fingerprint, load_checkpoint, save_checkpoint
+from ensue.tasks.translation_recipe import TranslationOptions
 
 
 def make_checkpoint(seed: int = 0) -> Checkpoint:
@@ -96,3 +99,16 @@ def test_a_disk_that_fills_leaves_the_checkpoint_before(tmp_path: Path, monkeypa
         f"cannot write '{path}': there is no space left on the device: free some space or choose another place."
     )
     assert path.read_bytes() == before and len(list(tmp_path.iterdir())) == 1
+
+
+def test_the_fingerprint_knows_all_but_where_a_training_runs() -> None:
+    options, notes = TranslationOptions(), np.arange(3)
+    known = fingerprint(options, "pairs", arrays=[notes])
+    assert fingerprint(replace(options, threads=3, device="cuda"), "pairs", arrays=[notes]) == known
+    others = [
+        fingerprint(replace(options, seed=1), "pairs", arrays=[notes]),
+        fingerprint(options, "other pairs", arrays=[notes]),
+        fingerprint(options, "pairs", arrays=[notes + 1]),
+        fingerprint(options, "pairs"),
+    ]
+    assert len({known, *others}) == 5

@@ -14,7 +14,8 @@ from ensue.data.channels import Channels
 from ensue.data.labelled import Labelled, label_all
 from ensue.data.text import UNKNOWN, TextFrontEnd, TextOptions
 from ensue.learn import classification
-from ensue.learn.classification import _Objective, chances, class_weights, fit, padded, together
+from ensue.learn.batches_by_length import side_by_side, together
+from ensue.learn.classification import _Objective, chances, class_weights, fit
 from ensue.runtime.classification import ClassifierRuntime
 from ensue.tasks.class_scores import doubt
 from ensue.tasks.classification import ClassificationTask, ClassifierSizes
@@ -66,20 +67,20 @@ def doubt_of(fitted: Any, right: Any) -> float:
 
 def test_an_epoch_sees_every_row_once_and_rows_of_similar_length_together() -> None:
     made = objective(label_all([("a b " * (1 + i % 9)).strip() for i in range(200)], ["x", "y"] * 100), batch_size=8)
-    batches = [made._places(step) for step in range(25)]
+    batches = [made.order.at(step) for step in range(25)]
     assert sorted(np.concatenate(batches).tolist()) == list(range(200))
     assert np.mean([np.ptp(made.lengths[rows]) for rows in batches]) < 3
-    again = [made._places(step) for step in (30, 3)]
+    again = [made.order.at(step) for step in (30, 3)]
     assert np.array_equal(again[1], batches[3])
-    assert not np.array_equal(made._places(25), batches[0])
+    assert not np.array_equal(made.order.at(25), batches[0])
 
 
 def test_long_sequences_come_in_smaller_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(classification, "ROOM", 30)
     made = objective(label_all([" ".join("ab" * 5) for _ in range(12)], ["x", "y"] * 6))
-    assert len(made._places(0)) == 3
-    assert np.array_equal(made._places(0), made._places(0))
-    assert [len(rows) for rows in together([10, 10, 10, 10, 10], 256)] == [3, 2]
+    assert len(made.order.at(0)) == 3
+    assert np.array_equal(made.order.at(0), made.order.at(0))
+    assert [len(rows) for rows in together([10, 10, 10, 10, 10], 256, room=30)] == [3, 2]
 
 
 def test_frozen_weights_begin_to_move_after_a_third() -> None:
@@ -122,7 +123,7 @@ def test_balanced_weights_make_classes_count_alike() -> None:
 
 
 def test_padding_is_zeros_after_the_end() -> None:
-    x, lengths = padded([np.ones((2, 1), np.float32), np.ones((1, 1), np.float32)])
+    x, lengths = side_by_side([np.ones((2, 1), np.float32), np.ones((1, 1), np.float32)])
     assert x[..., 0].tolist() == [[1.0, 1.0], [1.0, 0.0]]
     assert lengths == [2, 1]
 

@@ -157,6 +157,17 @@ def test_an_ensemble_that_is_interrupted_keeps_what_it_has_and_can_be_resumed(tm
     assert same(fit(panel, options), fit(panel, options, checkpoint=tmp_path / "run", resume=True))
 
 
+def test_what_an_earlier_ensemble_left_is_not_gone_on_from(tmp_path: Path) -> None:
+    panel, options = make_panel([60]), replace(TINY, ensemble=2)
+    (tmp_path / "run-2").write_text("of an earlier training")
+
+    def stop(at: Progress) -> None:
+        raise KeyboardInterrupt
+
+    fit(panel, options, checkpoint=tmp_path / "run", progress=stop)
+    assert same(fit(panel, options), fit(panel, options, checkpoint=tmp_path / "run", resume=True))
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -11,7 +11,8 @@ import torch
 
 from ensue.baselines.ngrams import nats_by_order
 from ensue.data.text import TextFrontEnd, TextOptions
-from ensue.errors import ConfigError, DataError
+from ensue.errors import ConfigError, DataError, UsageError
+from ensue.learn.devices import device_of
 from ensue.learn.language_model import Corpus, LanguageObjective, learn, tie
 from ensue.learn.modules import build
 from ensue.learn.precision import mixed
@@ -139,12 +140,75 @@ def test_a_short_text_is_read_in_shorter_batches() -> None:
 def test_choices_that_cannot_be_are_refused() -> None:
     with pytest.raises(ConfigError, match=r"^precision is 'half', choose from 'auto', 'float32', 'bfloat16'\.$"):
         mixed("half", torch.nn.Linear(1, 1), 10)
-    with pytest.raises(ConfigError, match=r"^dropout is 1, expected a share from 0 to below 1\.$"):
+    with pytest.raises(
+        ConfigError, match=r"^language model: dropout is 1, expected a number from 0 up to, not including"
+    ):
         LanguageOptions(dropout=1)
-    with pytest.raises(ConfigError, match=r"^hidden_size is 0, expected a whole number of 1 or more\.$"):
+    with pytest.raises(ConfigError, match=r"^language model: hidden_size is 0, expected a whole number from 1 to"):
         LanguageOptions(hidden_size=0)
     with pytest.raises(ConfigError, match=r"^preset is 'defaults', did you mean 'default'\?$"):
         LanguageOptions(preset="defaults")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"preset": ["fast"]}, "preset is '['fast']', did you mean 'fast'?"),
+        ({"dropout": "0.1"}, "language model: dropout is '0.1', expected a number from 0 up to, not including, 1."),
+        (
+            {"label_smoothing": None},
+            "language model: label_smoothing is None, expected a number from 0 up to, not including, 1.",
+        ),
+        ({"patience": None}, "language model: patience is None, expected a whole number from 1 to 1000000000."),
+        ({"epochs": float("inf")}, "epochs is inf, expected a number from 1e-06 to 10000."),
+        ({"learning_rate": [1]}, "learning_rate is [1], expected a number from 1e-09 to 1."),
+        ({"activation": float("nan")}, "activation is nan, expected a number from 0 to 10000."),
+        ({"seed": "x"}, "language model: seed is 'x', expected a whole number from 0 to 9223372036854775807."),
+        ({"tied": 1}, "tied and device are 1 and 'auto', expected True or False, and a name such as 'cpu'."),
+        ({"device": 0}, "tied and device are None and 0, expected True or False, and a name such as 'cpu'."),
+    ],
+)
+def test_choices_of_the_wrong_type_are_refused(wrong: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        LanguageOptions(**wrong)
+    assert str(refused.value) == said
+
+
+def test_one_tied_layer_has_the_size_that_was_given() -> None:
+    for given in ({"hidden_size": 24}, {"embedding": 24}, {"hidden_size": 24, "embedding": 24}):
+        sizes = LanguageOptions(preset="fast", **given).chosen("words", 1000).sizes  # type: ignore[arg-type]
+        assert (sizes.tied, sizes.layers, sizes.hidden_size, sizes.embedding) == (True, 1, 24, 24)
+        assert LanguageModelTask(FRONT_END, sizes).networks()["network"].state_shapes(1)[0][-1] == 24
+    with pytest.raises(ConfigError) as refused:
+        LanguageOptions(hidden_size=24, embedding=12, layers=1, tied=True).chosen("characters", 1000)
+    assert str(refused.value) == (
+        "hidden_size is 24 and embedding 12, but one layer with tied weights has one size: give one of them, or tied=False."
+    )
+    for tied in (False, None):
+        apart = LanguageOptions(hidden_size=24, embedding=12, layers=1, tied=tied).chosen("words", 1000)
+        assert (apart.tied, apart.hidden_size, apart.embedding) == (False, 24, 12)
+
+
+def test_what_is_read_before_a_text_is_learned_where_the_text_has_none_of_it() -> None:
+    """A text may begin with anything, so what is expected at its beginning is how often each token is there."""
+    text = " ".join(np.random.default_rng(0).choice(["cat", "dog", "mouse"], 900))
+    front_end = TextFrontEnd.learn([text], TextOptions(tokens="bytes"))
+    tokens, given = front_end.encode(text), options(steps=150, dropout=0.0, weight_drop=0.0)
+    one = LanguageModelTask(front_end, given.sizes)
+    weights, _ = learn(one, Corpus(tokens[:3000], tokens[3000:]), given)
+    runtime = LanguageRuntime(one, weights)
+    expected, _ = runtime.read([one.first], runtime.begin())
+    shares = np.bincount(tokens, minlength=front_end.size) / len(tokens)
+    divergence = shares[shares > 0] * (np.log(shares[shares > 0]) - expected[shares > 0])
+    assert one.first == front_end.encode("\n")[0] and divergence.sum() < 0.1
+
+
+def test_a_device_without_numbers_is_refused() -> None:
+    with pytest.raises(UsageError) as refused:
+        device_of("meta")
+    assert str(refused.value) == (
+        "device is 'meta', which PyTorch cannot use here: give --device cpu, or install a build that can."
+    )
 
 
 def test_every_preset_and_kind_makes_a_network() -> None:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ensue.data.text import BEGIN, END, UNKNOWN, TextFrontEnd, TextOptions
-from ensue.errors import UsageError
+from ensue.errors import ConfigError, DataError, UsageError
 from ensue.learn.modules import build, weights_to_numpy
 from ensue.network import Network
 from ensue.runtime.engine import Engine
@@ -105,6 +105,35 @@ def test_blocks_change_no_score(monkeypatch: pytest.MonkeyPatch) -> None:
     assert RUNTIME.score(text, 90, Cache(7, 0.5, 0.2)).nats == pytest.approx(cached, rel=1e-6)
 
 
+@given(text=st.lists(st.text("abcd \nx", max_size=9), min_size=1, max_size=6))
+@settings(max_examples=30)
+def test_a_text_in_blocks_costs_the_same(text: list[str]) -> None:
+    whole = "".join(text)
+    if not whole:
+        with pytest.raises(DataError, match=r"^The text holds no tokens, only spaces: give a text with words in it\.$"):
+            RUNTIME.score_text(text)
+        return
+    for cache in (None, Cache(5, 0.5, 0.2)):
+        one, parts = RUNTIME.score(FRONT_END.encode(whole), len(whole), cache), RUNTIME.score_text(text, cache)
+        assert parts.nats == pytest.approx(one.nats, rel=1e-6)
+        assert (parts.tokens, parts.characters, parts.unknown) == (one.tokens, one.characters, one.unknown)
+
+
+def test_a_long_prompt_is_read_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No call of the network answers for more tokens than a block has, and what is expected at the end is the same."""
+    text = FRONT_END.encode("abcd efgh\n" * 9)
+    whole, written = LanguageStream(RUNTIME), list(RUNTIME.write(text, 20, Sampling(seed=2)))
+    whole.update(text)
+    read: list[int] = []
+    forward = RUNTIME.engine.forward
+    monkeypatch.setattr("ensue.runtime.language.BLOCK_NUMBERS", 4 * 12 * 7)
+    monkeypatch.setattr(RUNTIME.engine, "forward", lambda x, *rest: (read.append(x.shape[1]), forward(x, *rest))[1])
+    assert list(RUNTIME.write(text, 20, Sampling(seed=2))) == written
+    parts = LanguageStream(RUNTIME)
+    np.testing.assert_allclose(parts.update(text), whole.expected, atol=2e-6)
+    assert max(read) == 7
+
+
 def test_a_cache_is_what_the_paper_says() -> None:
     text = FRONT_END.encode("abab cabb")
     cache = Cache(words=4, flatness=0.7, share=0.3)
@@ -137,8 +166,21 @@ def test_a_state_goes_on_in_another_stream() -> None:
 
 def test_what_does_not_fit_is_refused() -> None:
     stream = LanguageStream(RUNTIME)
-    with pytest.raises(UsageError, match=r"^The tokens given are \[99\], expected one or more numbers from 0 to 16\.$"):
-        stream.update([99])
+    wrong: Any
+    for wrong, shown in (
+        ([99], "[99]"),
+        ([1.5], "[1.5]"),
+        ([[1, 2]], "[[1, 2]]"),
+        (["a"], "['a']"),
+        ([[1], []], "[[1], []]"),
+    ):
+        with pytest.raises(UsageError) as refused:
+            stream.update(wrong)
+        assert str(refused.value) == f"The tokens given are {shown}, expected whole numbers from 0 to 16 in a row."
+    with pytest.raises(UsageError, match=r"^No tokens were given, expected one or more\.$"):
+        RUNTIME.advance([], RUNTIME.begin())
+    with pytest.raises(UsageError, match=r"^likely: count is -1, expected a whole number from 1 to 1000000000\.$"):
+        stream.likely(-1)
     with pytest.raises(
         UsageError, match=r"^The state given has 3 bytes and is none of this model's: give one that a stream gave"
     ):
@@ -149,16 +191,33 @@ def test_what_does_not_fit_is_refused() -> None:
     ("wrong", "said"),
     [
         ({"temperature": -1}, "temperature is -1, expected a number from 0 to 100, such as 0.8."),
-        ({"top_k": 0}, "top_k is 0, expected 1 or more tokens."),
+        ({"temperature": "warm"}, "temperature is 'warm', expected a number from 0 to 100, such as 0.8."),
+        ({"top_k": 0}, "sampling: top_k is 0, expected a whole number from 1 to 1000000000."),
+        ({"top_k": 2.5}, "sampling: top_k is 2.5, expected a whole number from 1 to 1000000000."),
+        ({"top_p": "0.9"}, "top_p is '0.9', expected a share above 0 and at most 1, such as 0.9."),
         ({"top_p": 0}, "top_p is 0, expected a share above 0 and at most 1, such as 0.9."),
         ({"min_p": 1.5}, "min_p is 1.5, expected a share above 0 and at most 1, such as 0.9."),
         ({"repetition_penalty": 0.5}, "repetition_penalty is 0.5, expected a number from 1 to 10."),
-        ({"seed": -1}, "seed is -1, expected a whole number of 0 or more."),
+        ({"seed": -1}, "sampling: seed is -1, expected a whole number from 0 to 9223372036854775807."),
     ],
 )
-def test_drawing_that_cannot_be_is_refused(wrong: dict[str, float], said: str) -> None:
-    with pytest.raises(UsageError) as refused:
-        Sampling(**wrong)  # type: ignore[arg-type]
+def test_drawing_that_cannot_be_is_refused(wrong: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        Sampling(**wrong)
+    assert str(refused.value) == said
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"words": "many"}, "cache: words is 'many', expected a whole number from 1 to 1000000000."),
+        ({"share": None}, "cache: share is None, expected a number from 0 up to, not including, 1."),
+        ({"flatness": -1}, "cache: flatness is -1, expected a number of 0 or more."),
+    ],
+)
+def test_a_cache_that_cannot_be_is_refused(wrong: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        Cache(**wrong)
     assert str(refused.value) == said
 
 

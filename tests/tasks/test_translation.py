@@ -88,8 +88,16 @@ def test_different_tokens_cannot_be_shared() -> None:
         ({"steps": 0}, "translation: steps is 0, expected a whole number from 1 to 1000000000."),
         ({"dropout": 1.0}, "translation: dropout is 1.0, expected a number from 0 up to, not including, 1."),
         ({"learning_rate": 2}, "learning_rate is 2, expected a number between 0 and 1, such as 0.001."),
+        ({"preset": {}}, "preset is '{}', choose from 'fast', 'default', 'thorough'."),
+        ({"tokens": 5}, "tokens is '5', choose from 'bytes', 'characters', 'words', 'subwords'."),
+        ({"shared": "yes"}, "shared is 'yes', expected True or False."),
+        ({"dropout": "0.5"}, "translation: dropout is '0.5', expected a number from 0 up to, not including, 1."),
+        ({"learning_rate": "0.1"}, "learning_rate is '0.1', expected a number between 0 and 1, such as 0.001."),
+        ({"batch": 2.0}, "translation: batch is 2.0, expected a whole number from 1 to 1000000000."),
+        ({"lowercase": "no"}, "lowercase is 'no', expected True or False."),
+        ({"device": 1}, "device is 1, expected a name such as 'cpu'."),
         ({"precision": "half"}, "precision is 'half', choose from 'auto', 'float32', 'bfloat16'."),
-        ({"vocabulary": 3}, "vocabulary is 3, expected 10 tokens or more."),
+        ({"vocabulary": 3}, "text: vocabulary is 3, expected a whole number from 10 to 1000000."),
     ],
 )
 def test_what_cannot_be_right_is_refused(options: dict[str, Any], sentence: str) -> None:

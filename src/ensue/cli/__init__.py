@@ -17,6 +17,7 @@ from typer.core import TyperGroup
 from ensue import __version__
 from ensue.cli import (
     backtest,
+    caption,
     compose,
     demo,
     evaluate,
@@ -28,6 +29,7 @@ from ensue.cli import (
     pretrain,
     stream,
     train,
+    transcribe,
     translate,
 )
 from ensue.cli.console import Voice
@@ -44,6 +46,7 @@ class Verbs(TyperGroup):
         return [
             *("train", "forecast", "stream", "backtest", "inspect"),
             *("generate", "evaluate", "predict", "translate", "compose"),
+            *("transcribe", "caption"),
             *("info", "pretrain", "demo"),
         ]
 
@@ -66,6 +69,8 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("predict")(predict.predict)
 app.command("translate")(translate.translate)
 app.command("compose")(compose.compose)
+app.command("transcribe")(transcribe.transcribe)
+app.command("caption")(caption.caption)
 app.command("info")(info.info)
 app.command("pretrain")(pretrain.pretrain)
 app.add_typer(demo.app, name="demo")

@@ -12,6 +12,7 @@ from ensue.cli.console import Voice
 from ensue.cli.models import model_of
 from ensue.cli.options import Json
 from ensue.cli.results import print_json
+from ensue.errors import UsageError
 
 DRAWING = "Drawing"
 
@@ -43,12 +44,13 @@ def generate(
     json: Json = False,
 ) -> None:
     """Write on after a prompt."""
+    from ensue.data.text_files import read_stdin
     from ensue.runtime.sampling import Sampling
 
     voice: Voice = ctx.obj
     sampling = Sampling(temperature, top_k, top_p, min_p, repetition_penalty, seed)
     loaded: Any = model_of(model, "language-model")
-    begun = sys.stdin.read() if prompt == "-" else prompt
+    begun = read_stdin() if prompt == "-" else _sound(prompt)
     unknown = loaded.task_.front_end.unknown(loaded.task_.front_end.encode(begun))
     if unknown:
         voice.say(f"- the prompt has {unknown} tokens that the model does not know; they are read as unknown.")
@@ -61,3 +63,14 @@ def generate(
         sys.stdout.write(piece)
         sys.stdout.flush()
     sys.stdout.write("\n")
+
+
+def _sound(prompt: str) -> str:
+    try:
+        prompt.encode()
+    except UnicodeEncodeError as error:  # the shell gave bytes that are none
+        raise UsageError(
+            f"The prompt is not UTF-8 text: character {error.start + 1} is {prompt[error.start]!r}; convert it, for example "
+            "with iconv."
+        ) from error
+    return prompt

@@ -73,5 +73,8 @@ VERBS = {
     "classification": "ask it with ensue predict",
     "translation": "ask it with ensue translate",
     "melody": "ask it with ensue compose",
+    "caption": "ask it with ensue caption",
+    "speech": "ask it with ensue transcribe",
+    "action": "ask it with ensue predict",
 }
 """What to do with a model of another task."""

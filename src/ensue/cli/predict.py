@@ -1,4 +1,4 @@
-"""`ensue predict`: the class of a text, of each line of a file, or of each sequence of a table."""
+"""`ensue predict`: the class of a text, of each line of a file, of each sequence of a table, or of each clip."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ensue.cli.console import Voice
-from ensue.cli.models import model_of
+from ensue.cli.models import of_task
 from ensue.cli.options import Model
+from ensue.cli.predict_action import Asked, predict_actions
 from ensue.cli.results import check_not_input, print_json, print_line
 from ensue.errors import DataError, UsageError
 
@@ -24,6 +25,7 @@ TABLES = (".csv", ".tsv", ".parquet", ".jsonl", ".ndjson", ".arrow", ".feather",
 PACKED = (".gz", ".xz", ".bz2", ".zip", ".zst")
 EXPLAINED = 200
 """Texts that are explained at most."""
+CLIPS = "Clips (a model of ensue train action)"
 COLOURS = ("#0d5c4a", "#127a62", "#17977a", "#1cb592"), ("#7a3414", "#9c431a", "#be5220", "#e06126")
 """Behind words that speak for the answer and against it, the stronger the lighter."""
 
@@ -32,7 +34,10 @@ def predict(
     ctx: typer.Context,
     model: Model,
     texts: Annotated[
-        list[str] | None, typer.Argument(metavar="[TEXT]...", help="Texts; without one, standard input line by line.")
+        list[str] | None,
+        typer.Argument(
+            metavar="[TEXT]...", help="Texts, or clips; without a text, standard input is read line by line."
+        ),
     ] = None,
     file: Annotated[
         str | None, typer.Option("--file", metavar="FILE", help="Lines of a text file, or a table; - reads stdin.")
@@ -41,12 +46,35 @@ def predict(
     html: Annotated[
         Path | None, typer.Option("--html", metavar="FILE", help="Write that as a page, such as words.html.")
     ] = None,
+    moments: Annotated[
+        bool, typer.Option("--moments", help="Of a clip, what is done when.", rich_help_panel=CLIPS)
+    ] = False,
+    overlay: Annotated[
+        Path | None,
+        typer.Option(
+            "--overlay", metavar="FILE.mp4", help="Write the film with what is done on it.", rich_help_panel=CLIPS
+        ),
+    ] = None,
+    camera: Annotated[
+        str | None,
+        typer.Option(
+            "--camera", metavar="NUMBER", help="Watch this camera, 0 the first, until Ctrl-C.", rich_help_panel=CLIPS
+        ),
+    ] = None,
+    smooth: Annotated[
+        float | None,
+        typer.Option(
+            "--smooth", metavar="SECONDS", help="Average what is told of moments over these.", rich_help_panel=CLIPS
+        ),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON object a line, with every probability.")] = False,
 ) -> None:
-    """Say which class texts, or sequences of numbers, belong to.
+    """Say which class texts, sequences of numbers, or clips belong to.
 
     Prints a line for each: the class and its probability. A blank line stays blank, so that line numbers agree.
     """
+    from ensue.estimators import load
+
     voice: Voice = ctx.obj
     if texts and file is not None:
         raise UsageError("A text and --file are both given, expected one of them.")
@@ -54,7 +82,15 @@ def predict(
         raise UsageError(f"--html is '{html}', expected a name ending in .html.")
     if file is not None:
         check_not_input("--html", html, file)
-    classifier: Classifier = model_of(model, "classification")
+    found, of_clips = load(model), Asked(moments, overlay, camera, smooth, json)
+    task = found.describe()["task"]
+    if task == "action":
+        _refuse(explain=explain, html=html is not None, file=file is not None)
+        voice.findings(found.findings_)
+        predict_actions(found, texts or (), of_clips, voice)
+        return
+    classifier: Classifier = of_task(found, "classification", model)
+    _refuse(moments=moments, overlay=overlay is not None, camera=camera is not None, smooth=smooth is not None)
     voice.findings(classifier.findings_)
     items = _given(classifier, texts, file)
     explained = _explained(classifier, items, voice) if explain or html is not None else {}
@@ -66,6 +102,14 @@ def predict(
         content = page(list(explained.values())).encode()
         write_atomically(html, lambda out: out.write(content))
         voice.say(f"The words that carried {len(explained):,} decision{'s' * (len(explained) != 1)} are in {html}.")
+
+
+def _refuse(**given: bool) -> None:
+    """Options that do not go with what the model reads."""
+    for name in [each for each, is_given in given.items() if is_given]:
+        clips = name in ("moments", "overlay", "camera", "smooth")
+        reads = "texts or sequences of numbers" if clips else "clips"
+        raise UsageError(f"--{name} is given, and this model reads {reads}: leave it out.")
 
 
 def _given(classifier: Classifier, texts: Sequence[str] | None, file: str | None) -> Sequence[Any]:
@@ -94,14 +138,9 @@ def _is_table(file: str) -> bool:
 
 
 def _lines_of_stdin() -> list[str]:
-    data = sys.stdin.buffer.read()
-    try:
-        text = data.decode("utf-8").removeprefix("\ufeff").replace("\r\n", "\n")
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"Standard input is not UTF-8 text: byte {error.start:,} is 0x{data[error.start]:02x}; convert it, for "
-            "example with iconv."
-        ) from error
+    from ensue.data.text_files import read_stdin
+
+    text = read_stdin()
     if not text.strip():
         raise DataError("Standard input is empty, expected texts, one a line.")
     return text.removesuffix("\n").split("\n")

@@ -12,7 +12,7 @@ from ensue.cli.console import Voice, duration
 from ensue.cli.options import Json
 from ensue.cli.results import print_json, print_line
 from ensue.config import PretrainOptions, load_pretraining
-from ensue.errors import MissingExtraError, UsageError
+from ensue.errors import UsageError
 
 
 def pretrain(
@@ -42,13 +42,12 @@ def pretrain(
     options = replace(options, **flags)
     if (output is None) == (gallery is None):
         raise UsageError("pretrain takes a folder to write to or a page to draw: give --output or --gallery.")
-    try:
+    from ensue.estimators.base import needs_torch
+
+    with needs_torch("Pretraining"):
         from ensue.learn.pretraining.gallery import write_gallery
         from ensue.learn.pretraining.whole import pretrain as train
-    except ModuleNotFoundError as error:
-        if error.name != "torch":
-            raise
-        raise MissingExtraError("pretraining", "torch", "train") from error
+
     if gallery is not None:
         write_gallery(gallery, options.seed)
         voice.say(f"What the generators make is in {gallery}.")

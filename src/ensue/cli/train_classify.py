@@ -135,7 +135,11 @@ def train_classify(
             table, valid=valid, start_from=start_from, checkpoint=checkpoint, resume=resume, progress=progress
         )
 
-    train_to(output, classifier, fit, voice=voice, resume=resume, json=json, result=_result)
+    train_to(output, classifier, fit, voice=voice, resume=resume, json=json, result=_result, scores=_scores)
+
+
+def _scores(classifier: Classifier) -> dict[str, float]:
+    return {"accuracy": classifier.scores_.accuracy, "macro_f1": classifier.scores_.macro_f1}
 
 
 def _result(classifier: Classifier) -> str:

@@ -47,7 +47,10 @@ def text(
         ),
     ] = None,
     vocabulary: Annotated[
-        int | None, typer.Option("--vocabulary", help="Different tokens at most.", rich_help_panel=TEXT)
+        int | None,
+        typer.Option(
+            "--vocabulary", help="Different tokens at most, without the three special ones.", rich_help_panel=TEXT
+        ),
     ] = None,
     lowercase: Annotated[
         bool, typer.Option("--lowercase", help="Read everything in lower case.", rich_help_panel=TEXT)

@@ -46,13 +46,22 @@ Fit = Callable[[Path, Callable[[Progress], None]], object]
 
 
 def train_to(
-    output: Path, model: M, fit: Fit, *, voice: Voice, resume: bool, json: bool, result: Callable[[M], str]
+    output: Path,
+    model: M,
+    fit: Fit,
+    *,
+    voice: Voice,
+    resume: bool,
+    json: bool,
+    result: Callable[[M], str],
+    scores: Callable[[M], dict[str, Any]] | None = None,
 ) -> M:
     """Fit a model and write it to `output`, with a checkpoint beside it until that is done.
 
     Args:
         model: an estimator that `fit` fits.
         result: the line or lines to print once it is trained.
+        scores: what JSON says beside the validation score.
 
     Ctrl-C writes the best so far and leaves with exit code 130. Raises `UsageError` or `StorageError` before any training
     where the output could not be written.
@@ -67,9 +76,8 @@ def train_to(
     report: TrainingReport = anything.report_
     if json:
         told = ("steps", "seconds", "stopped", "validation", "baseline", "best_step")
-        print_json(
-            {"model": str(output), "measure": report.measure.name} | {name: getattr(report, name) for name in told}
-        )
+        of_all = {"model": str(output), "measure": report.measure.name} | {name: getattr(report, name) for name in told}
+        print_json(of_all | (scores(model) if scores is not None else {}))
     else:
         print_line(f"{output}: {report.steps} steps in {duration(report.seconds)}; stopped: {report.stopped}.")
         print_line(result(model))
@@ -97,13 +105,12 @@ def check_output(output: Path) -> None:
 
 
 def checkpoint_of(output: Path, voice: Voice, resume: bool) -> Path:
-    """Where the checkpoint of a training goes; one of an earlier training is taken away unless it is to be gone on from."""
+    """Where the checkpoint of a training goes; the training itself replaces one of an earlier one, once it begins."""
     checkpoint = output.with_name(output.name + ".checkpoint")
     if resume and not written(checkpoint):
         raise UsageError(f"There is no checkpoint {checkpoint} to go on from: train without --resume.")
     if written(checkpoint) and not resume:
-        voice.say(f"- {checkpoint} of an earlier training is replaced: --resume would go on from it.")
-        remove(checkpoint)
+        voice.say(f"- {checkpoint} of an earlier training will be replaced: --resume would go on from it.")
     return checkpoint
 
 

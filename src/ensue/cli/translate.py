@@ -50,7 +50,8 @@ def translate(
 ) -> None:
     """Translate sentences, one a line.
 
-    A blank line stays blank, so that line numbers agree. At a terminal each line is translated as it is typed; Ctrl-D ends.
+    A blank line stays blank, so that line numbers agree; so does one that is too long, which is named. At a terminal
+    each line is translated as it is typed; Ctrl-D ends.
     """
     from ensue.estimators import load
 
@@ -70,13 +71,18 @@ def translate(
     typed = file == "-" and sys.stdin.isatty()
     if typed:
         voice.say("Type a sentence to translate; Ctrl-D ends.")
-    line = 0
+    line, refused = 0, list[int]()
     for block in _blocks(file, 1 if typed else LINES):
-        found = _translated(translator, block, line, asked)
+        too_long = {line + 1 + place: why for place, why in translator.too_long(block).items()}
+        fitting = ["" if number in too_long else each for number, each in enumerate(block, start=line + 1)]
+        found = translator.translations(fitting, **asked)
         for number, answers in enumerate(found, start=line + 1):
-            _print(number, answers, n_best, json)
+            if number in too_long:
+                print(f"ensue: Line {number} {too_long[number]}", file=sys.stderr)  # noqa: T201
+            _print(number, answers, n_best, json, too_long.get(number))
             _warn(voice, translator, number, answers)
         sys.stdout.flush()
+        refused += too_long
         line += len(block)
         if attention is not None:
             shown += [answers[0] for answers in found if answers[0].tokens][: PICTURES - len(shown)]
@@ -85,17 +91,8 @@ def translate(
 
         save_attention(shown, attention)
         voice.say(f"Wrote {attention}, {len(shown)} sentence" + ("." if len(shown) == 1 else "s."))
-
-
-def _translated(
-    translator: Translator, block: Sequence[str], before: int, asked: dict[str, Any]
-) -> list[list[Translation]]:
-    try:
-        return translator.translations(block, **asked)
-    except DataError as error:  # it counts from the block's first line
-        if not before:
-            raise
-        raise DataError(f"In the lines from {before + 1} on: {error}") from error
+    if refused:
+        raise DataError(f"{len(refused)} of {line} lines could not be translated: {', '.join(map(str, refused))}.")
 
 
 def _blocks(file: str, size: int) -> Iterator[list[str]]:
@@ -107,30 +104,38 @@ def _blocks(file: str, size: int) -> Iterator[list[str]]:
         yield from (lines[at : at + size] for at in range(0, len(lines), size))
         return
     block: list[str] = []
-    for number, line in enumerate(_stdin(), start=1):
-        block.append(line)
-        if number % size == 0:
-            yield block
-            block = []
+    try:
+        for line in _stdin():
+            block.append(line)
+            if len(block) == size:
+                yield block
+                block = []
+    except DataError:
+        if block:
+            yield block  # what came before is translated all the same
+        raise
     if block:
         yield block
 
 
 def _stdin() -> Iterator[str]:
     at = 0
-    for data in sys.stdin.buffer:
+    for number, data in enumerate(sys.stdin.buffer, start=1):
         try:
-            yield data.decode("utf-8").rstrip("\r\n").removeprefix("\ufeff" if at == 0 else "")
+            line = data.decode("utf-8").removesuffix("\n").removesuffix("\r")
         except UnicodeDecodeError as error:
             raise DataError(
-                f"Standard input is not UTF-8 text: byte {at + error.start:,} is 0x{data[error.start]:02x}; "
-                "convert it, for example with iconv."
+                f"Standard input is not UTF-8 text: byte {at + error.start:,}, in line {number}, is "
+                f"0x{data[error.start]:02x}; convert it, for example with iconv."
             ) from error
+        yield line.removeprefix("\ufeff") if number == 1 else line
         at += len(data)
 
 
-def _print(number: int, answers: Sequence[Translation], n_best: int, json: bool) -> None:
-    if json:
+def _print(number: int, answers: Sequence[Translation], n_best: int, json: bool, refused: str | None) -> None:
+    if json and refused is not None:
+        print_json({"line": number, "translations": [], "refused": refused})
+    elif json:
         print_json({"line": number, "translations": [_plain(each) for each in answers]})
     elif n_best == 1:
         print_line(answers[0].text)

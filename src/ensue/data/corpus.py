@@ -1,7 +1,7 @@
 """A text as token numbers, ready to train on: in memory, or for a long text in a file that is mapped into it.
 
 What took long is kept: numbers and front end of a long text go into a folder beside the run, under a name that depends on
-the text and on how it was cut. A preparation that was interrupted is begun anew; half of one is never read.
+the text and on how it was cut. A preparation that was interrupted or is damaged is made anew; half of one is never read.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from ensue.data.text import TextFrontEnd, TextOptions
 from ensue.data.text_files import iterate_text, text_blocks
-from ensue.errors import DataError, StorageError
-from ensue.storage import write_atomically
+from ensue.errors import DataError
+from ensue.storage import storage_error, write_atomically
 
 LONG = 20_000_000
 """Bytes of a file from which its preparation is kept."""
@@ -30,7 +30,7 @@ FEWEST = 100
 """Tokens that something can be learned from."""
 COUNTED = 4_000_000
 """Tokens that are counted at once."""
-FORMAT = 1
+FORMAT = 2
 """Of what is kept; another one is made anew."""
 
 
@@ -44,6 +44,13 @@ class Prepared:
     counts: NDArray[np.int64]
     """How often each token is in the text: `(vocabulary,)`."""
     findings: tuple[str, ...] = ()
+    key: str = ""
+    """Names the content of a file whose preparation is kept, and how it was cut."""
+
+    @property
+    def digest(self) -> str:
+        """Of all the text: another one has another."""
+        return self.key or hashlib.blake2b(np.ascontiguousarray(self.tokens).data).hexdigest()
 
 
 def prepare(
@@ -60,11 +67,17 @@ def prepare(
     """
     if isinstance(text, Path) and folder is not None and _size(text) >= LONG:
         return _kept(text, options, front_end, folder)
-    learned = front_end or TextFrontEnd.learn(_blocks(text), options)
-    parts = [learned.encode(block).astype(_type(learned)) for block in _blocks(text)]
+    learned = front_end or TextFrontEnd.learn(blocks(text), options)
+    parts = [learned.encode(block).astype(_type(learned)) for block in blocks(text)]
     tokens = np.concatenate(parts)
-    findings = learned.findings if front_end is None else ()
-    return _checked(Prepared(learned, tokens, frequencies(tokens, learned.size), findings))
+    counts = frequencies(tokens, learned.size)
+    _check(counts)
+    return Prepared(learned, tokens, counts, learned.findings if front_end is None else ())
+
+
+def blocks(text: str | Path) -> Iterator[str]:
+    """The blocks that a text, or a text file, is cut into tokens by."""
+    return iterate_text(text, BLOCK) if isinstance(text, Path) else text_blocks(text, BLOCK)
 
 
 def last_part(tokens: NDArray[Any], share: float) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -93,21 +106,39 @@ def frequencies(tokens: NDArray[Any], size: int) -> NDArray[np.int64]:
 
 def _kept(path: Path, options: TextOptions, front_end: TextFrontEnd | None, folder: Path) -> Prepared:
     """From the folder, where it is there; made and put there otherwise."""
-    key = _key(path, options, front_end)
-    described, numbers = folder / f"{key}.json", folder / f"{key}.tokens"
-    if not described.exists():
-        folder.mkdir(exist_ok=True)
-        learned = front_end or TextFrontEnd.learn(iterate_text(path), options)
-        counts = _write(numbers, learned, iterate_text(path, BLOCK))
-        facts = {"front_end": learned.to_json(), "counts": counts.tolist(), "findings": list(learned.findings)}
-        write_atomically(described, lambda file: file.write(json.dumps(facts).encode()))
-    facts = json.loads(described.read_text())
+    place = folder / _key(path, options, front_end)
+    said = f"{path}: prepared in {folder}."
+    try:
+        return _read(place, front_end, said)
+    except (OSError, ValueError, KeyError, TypeError):  # not there, or damaged
+        _make(place, path, options, front_end)
+        return _read(place, front_end, said)
+
+
+def _read(place: Path, front_end: TextFrontEnd | None, said: str) -> Prepared:
+    """What is kept there. Raises an error of Python's where it is missing or damaged."""
+    facts = json.loads(place.with_suffix(".json").read_text())
     learned = front_end or TextFrontEnd.from_json(facts["front_end"])
-    tokens = np.memmap(numbers, _type(learned), mode="r")
-    counts = np.array(facts["counts"], np.int64)
-    if len(tokens) != counts.sum():
-        raise DataError(f"{numbers} is damaged: remove the folder {folder}, and it is made anew.")
-    return _checked(Prepared(learned, tokens, counts, (f"{path}: prepared in {folder}.", *facts["findings"])))
+    counts, tokens = np.array(facts["counts"]), np.memmap(place.with_suffix(".tokens"), _type(learned), mode="r")
+    if counts.dtype != np.int64 or counts.shape != (learned.size,) or counts.sum() != len(tokens):
+        raise ValueError("its parts do not belong together")
+    return Prepared(learned, tokens, counts, (said, *facts["findings"]), place.name)
+
+
+def _make(place: Path, path: Path, options: TextOptions, front_end: TextFrontEnd | None) -> None:
+    """Keep what is made of a file there."""
+    folder = place.parent
+    if folder.exists() and not folder.is_dir():
+        raise DataError(f"{folder} is a file, expected a folder for what is made of the text: move or rename it.")
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise storage_error(folder, error) from error
+    learned = front_end or TextFrontEnd.learn(iterate_text(path), options)
+    counts = _write(place.with_suffix(".tokens"), learned, iterate_text(path, BLOCK))
+    _check(counts)
+    facts = {"front_end": learned.to_json(), "counts": counts.tolist(), "findings": list(learned.findings)}
+    write_atomically(place.with_suffix(".json"), lambda file: file.write(json.dumps(facts).encode()))
 
 
 def _key(path: Path, options: TextOptions, front_end: TextFrontEnd | None) -> str:
@@ -132,17 +163,10 @@ def _write(path: Path, front_end: TextFrontEnd, texts: Iterable[str]) -> NDArray
             os.fsync(file.fileno())
         part.replace(path)
     except OSError as error:
-        raise StorageError(f"The tokens could not be written to {path}: {error.strerror}.") from error
+        raise storage_error(path, error) from error
     finally:
         part.unlink(missing_ok=True)
     return counts
-
-
-def _blocks(text: str | Path) -> Iterator[str]:
-    if isinstance(text, Path):
-        yield from iterate_text(text, BLOCK)
-    else:
-        yield from text_blocks(text, BLOCK)
 
 
 def _size(path: Path) -> int:
@@ -156,7 +180,6 @@ def _type(front_end: TextFrontEnd) -> Any:
     return np.uint8 if front_end.size <= 1 << 8 else np.uint16 if front_end.size <= 1 << 16 else np.uint32
 
 
-def _checked(prepared: Prepared) -> Prepared:
-    if not len(prepared.tokens):
+def _check(counts: NDArray[np.int64]) -> None:
+    if not counts.any():
         raise DataError("The text holds no tokens, only spaces: give a text with words in it.")
-    return prepared

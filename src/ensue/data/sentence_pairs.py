@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -90,8 +90,10 @@ def pair_up(
 def set_aside(pairs: SentencePairs, seed: int) -> tuple[SentencePairs, SentencePairs]:
     """The pairs to learn from, and those set aside to validate on; a function of pairs and seed alone.
 
-    Pairs of the same source sentence stay on the same side, so that none is validated on what was learned by heart.
-    Raises `DataError` where there is nothing to divide.
+    Pairs of the same source sentence stay on the same side, so that none is validated on what was learned by heart. A
+    sentence that more pairs have than are to be set aside stays with those to learn from; where every one has, the rarest
+    is set aside. The findings of the second part say where its share is far from the usual one. Raises `DataError` where
+    there is nothing to divide.
 
     >>> training, validation = set_aside(pair_up(list("abcdefgh"), list("abcdefgh")), seed=0)
     >>> len(training), len(validation)
@@ -106,15 +108,26 @@ def set_aside(pairs: SentencePairs, seed: int) -> tuple[SentencePairs, SentenceP
             "or give validation pairs of your own."
         )
     wanted = max(1, min(SET_ASIDE_MOST, int(SET_ASIDE * len(pairs))))
+    order = np.random.default_rng((seed, len(rows))).permutation(len(rows))
     groups = list(rows.values())
-    order = np.random.default_rng((seed, len(groups))).permutation(len(groups))
+    groups = [groups[place] for place in order]
     chosen: list[int] = []
-    for group in order[:-1]:  # one sentence at least is left to learn from
-        if len(chosen) >= wanted:
-            break
-        chosen += groups[group]
-    aside = set(chosen)
-    return pairs.take([row for row in range(len(pairs)) if row not in aside]), pairs.take(sorted(aside))
+    for group in groups:
+        if len(chosen) + len(group) <= wanted:
+            chosen += group
+    rarest: list[int] = min(groups, key=len)
+    aside = set(chosen or rarest)
+    validation = pairs.take(sorted(aside))
+    if not wanted / 2 <= len(aside) <= 2 * wanted:
+        validation = replace(validation, findings=(_uneven(len(aside), wanted, len(pairs)),))
+    return pairs.take([row for row in range(len(pairs)) if row not in aside]), validation
+
+
+def _uneven(aside: int, wanted: int, pairs: int) -> str:
+    return (
+        f"Set aside {aside:,} of {pairs:,} pairs for validation where {wanted:,} are usual: many pairs have the same source "
+        "sentence, and such stay together; validation pairs of your own would tell more."
+    )
 
 
 def _check_lines(name: str, lines: Sequence[str]) -> None:

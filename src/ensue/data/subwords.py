@@ -24,6 +24,7 @@ FEWEST, MOST = 300, 16_000
 ENOUGH = 50_000_000
 """Characters from which subwords are learned; of a longer text the beginning is taken."""
 SELDOM = 15
+"""A vocabulary whose tokens are seen less often than this, on average, is called too large."""
 LONGEST = 100_000
 """Characters that are cut into subwords at once."""
 LONGEST_LEARNED = 1_000
@@ -91,9 +92,9 @@ def learn_subwords(
     """Subwords of these texts, and what to say of them.
 
     Args:
-        vocabulary: how many, with the 256 bytes and the special tokens; None: about three times the root of the text's
-            length, which for 4 million characters is 6,000.
-        special: tokens that come first.
+        vocabulary: how many, the 256 bytes among them; None: about three times the root of the text's length, which for 4
+            million characters is 6,000.
+        special: tokens that come first, and are not counted.
     """
     library = _library()
     kept, characters = [], 0
@@ -104,12 +105,15 @@ def learn_subwords(
             break
     if not characters:
         raise DataError("The text is empty: give a text to learn from.")
-    size = vocabulary or int(min(max(3 * math.sqrt(characters), FEWEST), MOST))
+    size = vocabulary or int(min(max(3 * math.sqrt(characters), FEWEST), MOST)) - len(special)
     made = library.Tokenizer(library.models.BPE())
     made.pre_tokenizer = library.pre_tokenizers.ByteLevel(add_prefix_space=False)
     alphabet = library.pre_tokenizers.ByteLevel.alphabet()
     trainer = library.trainers.BpeTrainer(
-        vocab_size=size, special_tokens=list(special), initial_alphabet=alphabet, show_progress=False
+        vocab_size=size + len(special),
+        special_tokens=list(special),
+        initial_alphabet=alphabet,
+        show_progress=False,
     )
     made.train_from_iterator((part for text in kept for part in _parts(text, LONGEST_LEARNED)), trainer)
     findings = []

@@ -17,9 +17,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ensue.data.subwords import Subwords, learn_subwords
+from ensue.data.subwords import SELDOM, Subwords, learn_subwords
 from ensue.data.words import JOINER, pieces, stands_apart
 from ensue.errors import ConfigError, DataError, UsageError, nearest
+from ensue.layers.base import check_whole
 
 KINDS = ("bytes", "characters", "words", "subwords")
 NORMAL_FORMS = ("none", "NFC", "NFKC")
@@ -28,8 +29,9 @@ UNKNOWN, BEGIN, END = range(3)
 LARGE = 5_000_000
 """Characters from which subwords are chosen rather than characters."""
 MOST_CHARACTERS, MOST_WORDS = 10_000, 20_000
-SELDOM = 15
-"""A vocabulary whose tokens are seen less often than this, on average, is called too large."""
+FEWEST, MOST = 10, 1_000_000
+"""Tokens that a vocabulary may be asked to have."""
+BYTES = 256
 SAMPLE = 2_000_000
 """Characters that tell whether punctuation stands apart."""
 
@@ -41,19 +43,21 @@ class TextOptions:
     tokens: str = "auto"
     """'bytes', 'characters', 'words', 'subwords'; 'auto': characters, or subwords where there is much text."""
     vocabulary: int | None = None
-    """Different tokens at most; None: as many as suit the text."""
+    """Different tokens at most, the three special ones not counted; None: as many as suit the text. Bytes, and subwords,
+    which begin with them, are 256 at least."""
     lowercase: bool = False
     """Read everything in lower case."""
     normalise: str = "NFC"
     """The form of Unicode characters: 'none', 'NFC' or 'NFKC'."""
 
     def __post_init__(self) -> None:
-        if self.tokens not in ("auto", *KINDS):
-            raise ConfigError(f"tokens is '{self.tokens}', {nearest(self.tokens, ('auto', *KINDS))}")
-        if self.normalise not in NORMAL_FORMS:
-            raise ConfigError(f"normalise is '{self.normalise}', {nearest(self.normalise, NORMAL_FORMS)}")
-        if self.vocabulary is not None and (not isinstance(self.vocabulary, int) or self.vocabulary < 10):
-            raise ConfigError(f"vocabulary is {self.vocabulary}, expected 10 tokens or more.")
+        for name, known in (("tokens", ("auto", *KINDS)), ("normalise", NORMAL_FORMS)):
+            if getattr(self, name) not in known:
+                raise ConfigError(f"{name} is '{getattr(self, name)}', {nearest(str(getattr(self, name)), known)}")
+        if not isinstance(self.lowercase, bool):
+            raise ConfigError(f"lowercase is {self.lowercase!r}, expected True or False.")
+        if self.vocabulary is not None:
+            check_whole("text", "vocabulary", self.vocabulary, FEWEST, MOST)
 
 
 @dataclass(frozen=True)
@@ -81,10 +85,16 @@ class TextFrontEnd:
     def learn(cls, texts: Iterable[str], options: TextOptions) -> TextFrontEnd:
         """The front end for these texts, which may be blocks of one long text (each is looked at once).
 
-        Raises `DataError` where there is no text, and `MissingExtraError` where subwords need a library.
+        Raises `DataError` where there is no text, `ConfigError` for a vocabulary that is too small for its tokens, and
+        `MissingExtraError` where subwords need a library.
         """
         blocks = _Blocks(texts, options)
         kind = blocks.kind()
+        if kind in ("bytes", "subwords") and options.vocabulary is not None and options.vocabulary < BYTES:
+            raise ConfigError(
+                f"vocabulary is {options.vocabulary}, but {kind} are {BYTES} at least: leave it out, or cut the text into "
+                "words or characters."
+            )
         if kind == "bytes":
             blocks.drain()
             return cls(kind, options.lowercase, options.normalise)
@@ -104,7 +114,7 @@ class TextFrontEnd:
     def size(self) -> int:
         """How many different tokens there are, the three special ones among them."""
         if self.kind == "bytes":
-            return len(SPECIAL) + 256
+            return len(SPECIAL) + BYTES
         return self.subwords.size if self.subwords is not None else len(SPECIAL) + len(self.own)
 
     def prepare(self, text: str) -> str:
@@ -204,7 +214,7 @@ class TextFrontEnd:
         """What each token adds to a text, without the spaces between words."""
         special = ("\ufffd".encode(), b"", b"")
         if self.kind == "bytes":
-            return (*special, *(bytes([value]) for value in range(256)))
+            return (*special, *(bytes([value]) for value in range(BYTES)))
         if self.subwords is not None:
             return (*special, *self.subwords.written[len(SPECIAL) :])
         return (*special, *(_utf8(token) for token in self.own))
@@ -227,6 +237,14 @@ class Decoder:
         self._front_end = front_end
         self._utf8 = codecs.getincrementaldecoder("utf-8")("replace")
         self._space = ""
+
+    def after(self, text: str) -> None:
+        """Go on after a text: what comes next stands away from it by a space where one is missing."""
+        if self._front_end.kind == "words":
+            for token in self._front_end.encode(text)[-1:]:
+                self.push(int(token))
+            if text[-1:].isspace():
+                self._space = ""
 
     def push(self, token: int) -> str:
         """The text that this token adds. Raises `UsageError` where there is no such token."""

@@ -6,6 +6,7 @@ import codecs
 import gzip
 import io
 import lzma
+import sys
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,8 +24,11 @@ def read_text(path: str | Path) -> str:
 
 
 def read_lines(path: str | Path) -> list[str]:
-    """The lines, without their ends; a last empty one does not count."""
-    return read_text(path).removesuffix("\n").split("\n")
+    """The lines, without their ends; a last empty one does not count.
+
+    They end with "\\n" or "\\r\\n" and with nothing else, so that their numbers are those that other programs count.
+    """
+    return "".join(_decoded(path, BLOCK)).replace("\r\n", "\n").removesuffix("\n").split("\n")
 
 
 def iterate_text(path: str | Path, block: int = BLOCK) -> Iterator[str]:
@@ -32,6 +36,11 @@ def iterate_text(path: str | Path, block: int = BLOCK) -> Iterator[str]:
 
     Windows' and old Mac's line ends become "\\n", a byte order mark is left out.
     """
+    return map(lines_ended, _decoded(path, block))
+
+
+def _decoded(path: str | Path, block: int) -> Iterator[str]:
+    """The same with the line ends as they are."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     read, kept, at_start, empty = 0, "", True, True
     with _open(Path(path)) as file:
@@ -56,12 +65,12 @@ def iterate_text(path: str | Path, block: int = BLOCK) -> Iterator[str]:
             if cut and kept[cut - 1] == "\r":
                 cut -= 1
             if cut:
-                yield _lines_ended(kept[:cut])
+                yield kept[:cut]
                 kept = kept[cut:]
     if empty:
         raise DataError(f"{path} is empty: give a file with text in it.")
     if kept:
-        yield _lines_ended(kept)
+        yield kept
 
 
 def text_blocks(text: str, block: int = BLOCK) -> Iterator[str]:
@@ -70,7 +79,7 @@ def text_blocks(text: str, block: int = BLOCK) -> Iterator[str]:
     >>> list(text_blocks("one two three", block=6))
     ['one', ' two', ' three']
     """
-    start = 0
+    text, start = lines_ended(text), 0
     while len(text) - start > block:
         part = text[start : start + block]
         end = start + (part.rfind("\n") + 1 or between_words(part))
@@ -85,7 +94,20 @@ def between_words(text: str) -> int:
     return space if space > 0 else len(text)
 
 
-def _lines_ended(text: str) -> str:
+def read_stdin() -> str:
+    """All of standard input. Raises `DataError` where it is not UTF-8."""
+    data = sys.stdin.buffer.read()
+    try:
+        return lines_ended(data.decode("utf-8").removeprefix("\ufeff"))
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"Standard input is not UTF-8 text: byte {error.start:,} is 0x{data[error.start]:02x}; convert it, for "
+            "example with iconv."
+        ) from error
+
+
+def lines_ended(text: str) -> str:
+    """With "\\n" at the end of every line."""
     return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
 
 

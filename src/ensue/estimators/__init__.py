@@ -16,6 +16,9 @@ ESTIMATORS = {
     "classification": "ensue.estimators.classifier:Classifier",
     "translation": "ensue.estimators.translator:Translator",
     "melody": "ensue.estimators.composer:Composer",
+    "caption": "ensue.estimators.captioner:Captioner",
+    "speech": "ensue.estimators.transcriber:Transcriber",
+    "action": "ensue.estimators.action_recogniser:ActionRecogniser",
 }
 """Where the object of each task is, by the task's name in a model file; a forecaster's file is read in its own way."""
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import inspect
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
-from ensue.errors import ModelFileError, NotFittedError, UsageError, nearest
+from ensue.errors import MissingExtraError, ModelFileError, NotFittedError, UsageError, nearest
 from ensue.reports import TrainingReport
 from ensue.tasks.contract import Task
 from ensue.tasks.task_file import Parts, Weights, contents, parts
@@ -16,7 +18,8 @@ T = TypeVar("T", bound=Task)
 
 
 class Estimator(Generic[T]):
-    """A model of one task. A subclass names its task, and takes keyword arguments that it keeps under their own names.
+    """A model of one task. A subclass names its task, and takes keyword arguments that it keeps under their own names, or
+    has a `get_params` of its own.
 
     After `fit` or `ensue.load`, `task_` describes the model, `weights_` holds the arrays of each network by name,
     `report_` says how training went and `findings_` what was found in the data.
@@ -91,6 +94,17 @@ class Estimator(Generic[T]):
 
 def _frozen(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
+
+
+@contextmanager
+def needs_torch(purpose: str = "Training") -> Iterator[None]:
+    """Around imports of the learning wing: raises `MissingExtraError` where there is no PyTorch."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        raise MissingExtraError(purpose, "torch", "train") from error
 
 
 def better_than_baseline(report: TrainingReport) -> str:

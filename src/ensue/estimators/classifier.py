@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from ensue.data.channels import Channels
 from ensue.data.labelled import Item, Labelled, check_classes, label_all, set_aside
-from ensue.data.text import TextFrontEnd, TextOptions
+from ensue.data.text import TextFrontEnd
 from ensue.errors import DataError, MissingExtraError, ModelFileError, UsageError
-from ensue.estimators.base import Estimator
+from ensue.estimators.base import Estimator, needs_torch
 from ensue.reports import Progress, TrainingReport
 from ensue.tasks.class_findings import results, tokens_that_suit, unknown_in, unknown_said
 from ensue.tasks.class_scores import ClassScores, doubt, score
@@ -131,12 +131,8 @@ class Classifier(Estimator[ClassificationTask]):
 
         Ctrl-C keeps the best so far. Raises `DataError` for rows that cannot be learned from.
         """
-        try:
+        with needs_torch():
             from ensue.learn.classification import fit
-        except ModuleNotFoundError as error:
-            if error.name != "torch":
-                raise
-            raise MissingExtraError("Training", "torch", "train") from error
 
         options, self.findings_ = self._options(), ()
         training, validation = self._divided(data, labels, valid)
@@ -250,8 +246,7 @@ class Classifier(Estimator[ClassificationTask]):
             return ClassificationTask(channels, training.classes, sizes), None
         texts = [str(item) for item in training.items]
         tokens = options.tokens if options.tokens != "auto" else tokens_that_suit(texts)
-        chosen = TextOptions(tokens, options.vocabulary, options.lowercase, options.normalise)
-        front_end, sizes = TextFrontEnd.learn(texts, chosen), options.sizes(reads_text=True)
+        front_end, sizes = TextFrontEnd.learn(texts, options.text(tokens)), options.sizes(reads_text=True)
         self._say(front_end.findings)
         return ClassificationTask(front_end, training.classes, sizes, longest=options.longest_text), None
 

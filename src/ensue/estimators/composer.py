@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ensue.data.notes.tune import Meter, Tune
-from ensue.errors import MissingExtraError, UsageError
-from ensue.estimators.base import Estimator
+from ensue.errors import UsageError
+from ensue.estimators.base import Estimator, needs_torch
 from ensue.reports import Progress
 from ensue.tasks.melody import CODINGS, MelodyOptions, MelodyTask
 
@@ -84,12 +84,9 @@ class Composer(Estimator[MelodyTask]):
         from ensue.data.notes.folders import prepare, read_folder
         from ensue.data.notes.ngram import baseline
 
-        try:
+        with needs_torch():
             from ensue.learn.melody import fit
-        except ModuleNotFoundError as error:
-            if error.name != "torch":
-                raise
-            raise MissingExtraError("training", "torch", "train") from error
+
         options = MelodyOptions(**self.get_params())
         collection = read_folder(tunes) if isinstance(tunes, (str, Path)) else tunes
         prepared = prepare(collection, options.coding != "melody", options.grid)

@@ -358,14 +358,11 @@ class Forecaster:
 
     def _learn(self, panel: Panel, **how: Any) -> None:
         """Train on a panel and keep what predicting from here on needs."""
-        try:
-            from ensue.learn.forecasting import fit
-        except ModuleNotFoundError as error:
-            if error.name != "torch":
-                raise
-            from ensue.errors import MissingExtraError
+        from ensue.estimators.base import needs_torch
 
-            raise MissingExtraError("training", "torch", "train") from error
+        with needs_torch():
+            from ensue.learn.forecasting import fit
+
         from ensue.runtime.engine import Engine
         from ensue.runtime.predictor import Predictor
         from ensue.tasks.forecaster_file import ends, recent

@@ -7,13 +7,16 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ensue.data.corpus import Prepared, last_part, prepare
-from ensue.data.text import UNKNOWN, TextOptions
-from ensue.errors import MissingExtraError, ModelFileError, UsageError
-from ensue.estimators.base import Estimator
+from ensue.data.corpus import Prepared, blocks, last_part, prepare
+from ensue.data.text import SPECIAL, UNKNOWN, TextOptions
+from ensue.data.text_files import lines_ended
+from ensue.errors import ModelFileError, UsageError
+from ensue.estimators.base import Estimator, needs_torch
+from ensue.layers.base import check_whole
 from ensue.reports import Progress
 from ensue.tasks.language_model import LanguageModelTask
-from ensue.tasks.language_options import LanguageOptions, LanguageRecipe
+from ensue.tasks.language_options import SIZES, LanguageOptions, LanguageRecipe
+from ensue.tasks.task_file import Weights
 
 if TYPE_CHECKING:
     from ensue.runtime.language import LanguageRuntime, LanguageStream, Score
@@ -50,7 +53,6 @@ class LanguageModel(Estimator[LanguageModelTask]):
         normalise: str = "NFC",
         **options: Any,
     ) -> None:
-        self.tokens, self.vocabulary, self.lowercase, self.normalise = tokens, vocabulary, lowercase, normalise
         self._text = TextOptions(tokens, vocabulary, lowercase, normalise)
         self._options = _options(options)
 
@@ -78,18 +80,16 @@ class LanguageModel(Estimator[LanguageModelTask]):
         Args:
             text: a `Path` names a file (UTF-8, may be compressed, may be longer than memory); a `str` is the text itself.
             valid: a text to validate on; None: the last tenth of the text.
-            start_from: a model to go on from, with its tokens and its sizes.
+            start_from: a model to go on from, with its tokens and its sizes, which become this one's arguments; dropout may
+                be another one.
             checkpoint: file that is written while training, and gone on from with `resume`. What is prepared of a long
-                text is kept beside it.
+                file is kept beside it.
 
-        Ctrl-C keeps the best so far. Raises `DataError` for a text that cannot be used.
+        Ctrl-C keeps the best so far. Raises `DataError` for a text that cannot be used, and `UsageError` for arguments that
+        the model to go on from cannot have.
         """
-        try:
+        with needs_torch():
             from ensue.learn.language_model import Corpus, learn
-        except ModuleNotFoundError as error:
-            if error.name != "torch":
-                raise
-            raise MissingExtraError("training", "torch", "train") from error
 
         checkpoint = None if checkpoint is None else Path(checkpoint)
         if resume and checkpoint is None:
@@ -97,27 +97,34 @@ class LanguageModel(Estimator[LanguageModelTask]):
         for each in (text, valid):
             _check_text(each)
         before = None if start_from is None else self._before(start_from)
+        chosen = self if before is None else type(self)(**self._going_on(before))
         front_end = None if before is None else before.task_.front_end
         folder = (
             None
             if checkpoint is None
             else checkpoint.with_name(checkpoint.name.removesuffix(".checkpoint") + ".prepared")
         )
-        prepared = prepare(text, self._text, front_end=front_end, folder=folder)
-        train, held = self._divided(prepared, valid, folder)
-        options = self._options.chosen(prepared.front_end.kind, len(train))
-        task = before.task_ if before is not None else LanguageModelTask(prepared.front_end, options.sizes)
+        prepared = prepare(text, chosen._text, front_end=front_end, folder=folder)
+        if valid is None:
+            train, held = last_part(prepared.tokens, SET_ASIDE)
+            digests = [prepared.digest]
+        else:
+            other = prepare(valid, chosen._text, front_end=prepared.front_end, folder=folder)
+            train, held, digests = prepared.tokens, other.tokens, [prepared.digest, other.digest]
+        options = chosen._options.chosen(prepared.front_end.kind, len(train))
+        task = LanguageModelTask(prepared.front_end, options.sizes)
         self.findings_ = (*prepared.findings, _found(prepared, len(train), len(held)))
         weights, report = learn(
             task,
             Corpus(train, held),
             options,
-            begin=None if before is None else before.weights_["network"],
+            begin=None if before is None else _weights_for(task, before),
             checkpoint=checkpoint,
             resume=resume,
-            fingerprint=_fingerprint(prepared, len(held), task, options),
+            fingerprint=_fingerprint(digests, task, options),
             progress=progress,
         )
+        self.set_params(**chosen.get_params())
         self._learned(task, {"network": weights}, report)
         self.__dict__.pop("_runtime_", None)
         return self
@@ -130,14 +137,9 @@ class LanguageModel(Estimator[LanguageModelTask]):
 
         Raises `DataError` for a text that cannot be read.
         """
-        from ensue.data.text_files import read_text
-
         self._check_fitted()
         _check_text(text)
-        whole = read_text(text) if isinstance(text, Path) else text
-        front_end = self.task_.front_end
-        prepared = prepare(whole, self._text, front_end=front_end)
-        return self._runtime().score(prepared.tokens, len(front_end.prepare(whole)), cache)
+        return self._runtime().score_text(blocks(text), cache)
 
     def generate(
         self, prompt: str = "", count: int = 200, *, sampling: Sampling | None = None, **how: Any
@@ -153,16 +155,15 @@ class LanguageModel(Estimator[LanguageModelTask]):
 
         self._check_fitted()
         runtime = self._runtime()
-        if count < 1:
-            raise UsageError(f"{count} tokens were asked for, expected 1 or more.")
+        check_whole("generate", "count", count)
+        if not isinstance(prompt, str):
+            raise UsageError(f"A {type(prompt).__name__} was given as prompt, expected a str.")
         drawn = sampling or Drawn(**how)
-        decoder = runtime.front_end.decoder()
-        prompted = runtime.front_end.encode(prompt)
-        for token in prompted:
-            decoder.push(int(token))  # so that the space after the prompt is right
+        begun, decoder = lines_ended(prompt), runtime.front_end.decoder()
+        decoder.after(begun)
 
         def pieces() -> Iterator[str]:
-            for token in runtime.write(prompted, count, drawn):
+            for token in runtime.write(runtime.front_end.encode(begun), count, drawn):
                 if piece := decoder.push(token):
                     yield piece
             if piece := decoder.finish():
@@ -190,10 +191,24 @@ class LanguageModel(Estimator[LanguageModelTask]):
             self._runtime_ = LanguageRuntime(self.task_, self.weights_["network"])
         return self._runtime_
 
-    def _divided(self, prepared: Prepared, valid: str | Path | None, folder: Path | None) -> tuple[Any, Any]:
-        if valid is None:
-            return last_part(prepared.tokens, SET_ASIDE)
-        return prepared.tokens, prepare(valid, self._text, front_end=prepared.front_end, folder=folder).tokens
+    def _going_on(self, before: LanguageModel) -> dict[str, Any]:
+        """The arguments that go with a model to go on from. Raises `UsageError` where one was given that does not."""
+        given, usual, text = self.get_params(), type(self)().get_params(), before.task_.front_end
+        held = {name: getattr(before.task_.sizes, name) for name in SIZES}
+        held |= {"tokens": text.kind, "lowercase": text.lowercase, "normalise": text.normalise}
+        for name, value in held.items():
+            if given[name] not in (usual[name], value):
+                raise UsageError(
+                    f"{name} is {given[name]!r}, but the model to go on from has {value!r}: leave it out, or train without "
+                    "that model."
+                )
+        own = text.size - len(SPECIAL)
+        if given["vocabulary"] is not None and given["vocabulary"] < own:
+            raise UsageError(
+                f"vocabulary is {given['vocabulary']}, but the model to go on from has {own} {text.kind}: leave it out, or "
+                "train without that model."
+            )
+        return given | vars(self._options.going_on(before.task_.sizes)) | held
 
     def _before(self, start: str | Path | LanguageModel) -> LanguageModel:
         from ensue.estimators import load
@@ -233,11 +248,17 @@ def _found(prepared: Prepared, learned: int, held: int) -> str:
     )
 
 
-def _fingerprint(prepared: Prepared, held: int, task: LanguageModelTask, recipe: LanguageRecipe) -> str:
-    """Of a training run: a checkpoint of another one is refused."""
+def _weights_for(task: LanguageModelTask, before: LanguageModel) -> Weights:
+    """The weights of a model for one that differs in dropout alone, whose layers then have other numbers."""
+    weights, names = before.weights_["network"], before.task_.networks()["network"].parameters()
+    own = task.networks()["network"].parameters()
+    return {name: weights[old] for name, old in zip(own, names, strict=True)}
+
+
+def _fingerprint(digests: list[str], task: LanguageModelTask, recipe: LanguageRecipe) -> str:
+    """Of a training run: a checkpoint of another one is refused. A run may go on elsewhere."""
     import hashlib
     import json
 
-    first = prepared.tokens[:1_000_000]
-    said = json.dumps([task.to_json(), vars(recipe), len(prepared.tokens), held], sort_keys=True)
-    return hashlib.sha256(said.encode() + first.tobytes()).hexdigest()
+    numbers = {name: value for name, value in vars(recipe).items() if name not in ("threads", "device")}
+    return hashlib.sha256(json.dumps([task.to_json(), numbers, digests], sort_keys=True).encode()).hexdigest()

@@ -10,7 +10,7 @@ from ensue.data.sentence_pairs import SentencePairs, pair_up, read_pairs, set_as
 from ensue.data.text import TextFrontEnd
 from ensue.decoding import BeamOptions
 from ensue.errors import UsageError
-from ensue.estimators.base import Estimator
+from ensue.estimators.base import Estimator, needs_torch
 from ensue.reports import Progress, TrainingReport
 from ensue.runtime.translation import Translation, TranslationRuntime
 from ensue.tasks.bleu import Bleu, bleu
@@ -91,7 +91,8 @@ class Translator(Estimator[TranslationTask]):
 
         Raises `DataError` for pairs that cannot be such, and `TrainingError` when the loss is no longer a number.
         """
-        from ensue.learn.translation import fit
+        with needs_torch():
+            from ensue.learn.translation import fit
 
         self.findings_ = ()
         training, validation = _pairs(source, target), None
@@ -103,6 +104,7 @@ class Translator(Estimator[TranslationTask]):
             raise _one_sided(valid_source is not None)
         else:
             training, validation = set_aside(training, self.seed)
+            self._say(validation.findings)
         fitted = fit(
             training,
             validation,
@@ -152,10 +154,15 @@ class Translator(Estimator[TranslationTask]):
     ) -> list[list[Translation]]:
         """As `translate`, but of each sentence the `n_best` best ones, each with its score and what it looked at."""
         self._check_fitted()
-        if isinstance(sentences, str) or not all(isinstance(each, str) for each in sentences):
-            raise UsageError("The sentences are no list of texts: give translate([...]) one text for each sentence.")
+        _check_texts(sentences)
         options = BeamOptions(beam, n_best, length_penalty, no_repeat)
         return self._runtime.translate(sentences, options, replace_unknown)
+
+    def too_long(self, sentences: Sequence[str]) -> dict[int, str]:
+        """The sentences that `translate` would refuse for their length, by their place from 0, and what to say of each."""
+        self._check_fitted()
+        _check_texts(sentences)
+        return self._runtime.too_long(sentences)
 
     def evaluate(
         self, source: Sequence[str] | str | Path, target: Sequence[str] | str | Path, *, beam: int = BEAM
@@ -201,6 +208,11 @@ def _pairs(source: Any, target: Any) -> SentencePairs:
     if isinstance(source, (str, Path)) or isinstance(target, (str, Path)):
         raise UsageError("One side is a file and the other a list: give two files, or two lists of sentences.")
     return pair_up(list(source), list(target))
+
+
+def _check_texts(sentences: Sequence[str]) -> None:
+    if isinstance(sentences, str) or not all(isinstance(each, str) for each in sentences):
+        raise UsageError("The sentences are no list of texts: give translate([...]) one text for each sentence.")
 
 
 def _one_sided(source: bool) -> UsageError:

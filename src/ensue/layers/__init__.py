@@ -17,6 +17,7 @@ from ensue.layers.base import ACTIVATIONS, EPSILON, LARGEST, LARGEST_STATE, Laye
 from ensue.layers.convolution import Convolution
 from ensue.layers.embeddings import EmbedColumns, Embedding
 from ensue.layers.heads import QuantileHead, SoftmaxHead
+from ensue.layers.pictures import FrameConvolution
 from ensue.layers.pointwise import Dropout, GatedFeedForward, LayerNorm, Linear, RMSNorm
 from ensue.layers.pooling import AttentionPooling, Pooling
 from ensue.layers.recurrent import LSTM
@@ -24,8 +25,8 @@ from ensue.layers.residual import Residual, chain, named
 
 __all__ = [
     "ACTIVATIONS", "EPSILON", "HEADS", "KINDS", "LARGEST", "LARGEST_STATE", "LSTM", "AttentionPooling", "Convolution",
-    "Dropout", "EmbedColumns", "Embedding", "GatedFeedForward", "Layer", "LayerNorm", "Linear", "Pooling",
-    "QuantileHead", "RMSNorm", "Residual", "Shape", "SoftmaxHead", "chain", "named", "short",
+    "Dropout", "EmbedColumns", "Embedding", "FrameConvolution", "GatedFeedForward", "Layer", "LayerNorm", "Linear",
+    "Pooling", "QuantileHead", "RMSNorm", "Residual", "Shape", "SoftmaxHead", "chain", "named", "short",
 ]  # fmt: skip
 
 HEADS = (QuantileHead, SoftmaxHead)
@@ -34,7 +35,7 @@ HEADS = (QuantileHead, SoftmaxHead)
 KINDS: dict[str, type[Any]] = {
     each.kind: each
     for each in (
-        Embedding, EmbedColumns, Linear, LSTM, Convolution, LayerNorm, RMSNorm, GatedFeedForward, Dropout, Residual,
-        Pooling, AttentionPooling, *HEADS,
+        Embedding, EmbedColumns, Linear, LSTM, Convolution, FrameConvolution, LayerNorm, RMSNorm, GatedFeedForward, Dropout,
+        Residual, Pooling, AttentionPooling, *HEADS,
     )
 }  # fmt: skip

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
@@ -29,6 +32,18 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint, fingerprint: str) -> Non
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in checkpoint.tensors.items()}
     blob = save(tensors, metadata)
     write_atomically(path, lambda file: file.write(blob))
+
+
+def fingerprint(options: Any, *others: Any, arrays: Iterable[NDArray[Any]] = ()) -> str:
+    """Of all that decides what a training comes to: a checkpoint belongs to the same options, plain values and arrays.
+
+    On how many threads and on what device it runs may be another when it goes on.
+    """
+    chosen = {name: value for name, value in vars(options).items() if name not in ("threads", "device")}
+    found = hashlib.sha256(json.dumps([chosen, *others], sort_keys=True).encode())
+    for each in arrays:
+        found.update(each.tobytes())
+    return found.hexdigest()
 
 
 def load_checkpoint(path: Path, fingerprint: str) -> Checkpoint:

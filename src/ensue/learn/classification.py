@@ -6,12 +6,10 @@ temperature that makes probabilities believable is found on the same rows. Lette
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 import torch
@@ -20,19 +18,21 @@ from torch.nn import functional
 
 from ensue.data.labelled import Labelled
 from ensue.data.text import UNKNOWN, TextFrontEnd
+from ensue.learn.batches_by_length import Order, side_by_side, together
+from ensue.learn.checkpoint import fingerprint
 from ensue.learn.devices import device_of, threads
 from ensue.learn.loop import LoopOptions, train
 from ensue.learn.modules import build, load_weights, weights_to_numpy
 from ensue.learn.precision import mixed
 from ensue.reports import Measure, Progress, TrainingReport
 from ensue.tasks.class_scores import ClassScores, best_temperature, doubt, score, tempered
-from ensue.tasks.classification import ClassificationTask
-from ensue.tasks.classification_options import ClassificationOptions
+from ensue.tasks.classifying import Augment, Classifying, Teaching
 
 if TYPE_CHECKING:
     from jaxtyping import Float
     from torch import Tensor
 
+T = TypeVar("T", bound=Classifying)
 Weights = dict[str, NDArray[Any]]
 Sequences = Sequence[NDArray[np.float32]]
 
@@ -51,10 +51,10 @@ LONG = 1500
 
 
 @dataclass(frozen=True)
-class Fitted:
+class Fitted(Generic[T]):
     """What training leaves."""
 
-    task: ClassificationTask
+    task: T
     weights: Weights
     report: TrainingReport
     scores: ClassScores
@@ -66,19 +66,21 @@ class Fitted:
 def fit(
     training: Labelled,
     validation: Labelled,
-    task: ClassificationTask,
-    options: ClassificationOptions,
+    task: T,
+    options: Teaching,
     *,
+    augment: Augment | None = None,
     begin: Weights | None = None,
     baseline: tuple[str, float],
     checkpoint: Path | None = None,
     resume: bool = False,
     progress: Callable[[Progress], None] | None = None,
-) -> Fitted:
+) -> Fitted[T]:
     """Train a classifier.
 
     Args:
         task: with the front end and the classes of the training rows.
+        augment: what is read of a training row instead of what `task.read` gives.
         begin: weights of some of the network's parameters, such as those of a language model; for the first third of the
             training they stay as they are (gradual unfreezing, Howard & Ruder 2018, sec. 3.3).
         baseline: what the answers are compared with: its name and its error rate.
@@ -87,7 +89,7 @@ def fit(
     Raises `TrainingError` when the loss is no longer a number.
     """
     with threads(options.threads):
-        objective = _Objective(training, validation, task, options, begin or {}, baseline[1])
+        objective = _Objective(training, validation, task, options, begin or {}, baseline[1], augment)
         steps = steps_for(len(training), options)
         objective.frozen_until = steps // 3 if begin else 0
         loop = LoopOptions(
@@ -100,9 +102,12 @@ def fit(
             average_decay=0.998 if steps > LONG else 0.99,
             seed=options.seed,
         )
+        given = sorted((begin or {}).items())
+        digests = [training.digest(), validation.digest(), [name for name, _ in given]]
+        mark = fingerprint(options, *digests, task.to_json(), arrays=[each for _, each in given])
         report = train(
             objective.module, objective, loop, checkpoint=checkpoint, resume=resume,
-            fingerprint=_fingerprint(training, validation, task, options, begin), progress=progress,
+            fingerprint=mark, progress=progress,
             measure=Measure(ERRORS, baseline[0]),
         )  # fmt: skip
         log_p = objective.answers()
@@ -113,12 +118,14 @@ def fit(
         return Fitted(task, weights, report, before, before)
     temperature = best_temperature(log_p, right)
     after = score(tempered(log_p, temperature), right, task.classes)
-    return Fitted(replace(task, temperature=temperature), weights, report, after, before)
+    calibrated: T = replace(task, temperature=temperature)  # type: ignore[type-var]  # a dataclass, as all tasks are
+    return Fitted(calibrated, weights, report, after, before)
 
 
-def steps_for(rows: int, options: ClassificationOptions) -> int:
+def steps_for(rows: int, options: Teaching) -> int:
     """Training steps for so many rows.
 
+    >>> from ensue.tasks.classification_options import ClassificationOptions
     >>> [steps_for(rows, ClassificationOptions()) for rows in (100, 10_000, 67_000)]
     [1200, 1878, 6282]
     """
@@ -127,7 +134,8 @@ def steps_for(rows: int, options: ClassificationOptions) -> int:
     in_epoch = -(-rows // options.batch(rows))
     if options.epochs is not None:
         return max(1, round(options.epochs * in_epoch))
-    return max(round(options.recipe.epochs * in_epoch), options.recipe.least_steps)
+    epochs, least = options.usual_epochs
+    return max(round(epochs * in_epoch), least)
 
 
 class _Objective:
@@ -137,35 +145,36 @@ class _Objective:
         self,
         training: Labelled,
         validation: Labelled,
-        task: ClassificationTask,
-        options: ClassificationOptions,
+        task: Classifying,
+        options: Teaching,
         begin: Weights,
         baseline: float,
+        augment: Augment | None = None,
     ) -> None:
-        self.task, self.options, self.baseline = task, options, baseline
+        self.task, self.options, self.baseline, self.augment = task, options, baseline, augment
         self.device = device_of(options.device)
         torch.manual_seed(options.seed)
         self.module = build(task.networks()["network"]).to(self.device)
         self.frozen_until, self.step = 0, 0
         self._take(begin)
-        self.items = [task.read(item) for item in training.items]
+        # what is changed anew in each step is not kept: films would fill the memory
+        self.items = [task.read(item) for item in training.items] if augment is None else []
         self.held = [task.read(item) for item in validation.items]
         self.labels, self.right = training.numbers(task.classes), validation.numbers(task.classes)
-        self.lengths = np.array([len(each) for each in self.items])
-        self.rows = options.batch(len(self.items))
-        front_end = task.front_end
+        self.lengths = np.array([len(each) for each in self.items or map(task.read, training.items)])
+        self.order = Order(self.lengths, options.batch(len(training)), POOL, options.seed, ROOM)
+        front_end = getattr(task, "front_end", None)
         self.hidden = None
         if isinstance(front_end, TextFrontEnd):
-            self.hidden = chances(self.items, front_end.size, options.word_dropout)
+            self.hidden = chances(self.items, front_end.size, getattr(options, "word_dropout", 0.0))
         weights = class_weights(self.labels, len(task.classes), options.class_weights)
         self.weights = torch.from_numpy(weights).to(self.device)
-        self._epoch, self._batches = -1, [np.zeros(0, np.int64)]
 
     def loss(self, step: int) -> Tensor:
         """The cross entropy with smoothed labels, in nats, each row weighted by its class."""
         self.step = step
-        places = self._places(step)
-        x, lengths = padded([self.items[row] for row in places])
+        places = self.order.at(step)
+        x, lengths = side_by_side(self._seen(places, step))
         if self.hidden is not None:
             dice = np.random.default_rng((self.options.seed, 1, step)).random(x.shape[:2])
             x[..., 0][dice < self.hidden[x[..., 0].astype(np.int64)]] = UNKNOWN
@@ -177,6 +186,13 @@ class _Objective:
             )
         return cost
 
+    def _seen(self, places: NDArray[np.int64], step: int) -> Sequences:
+        """What the network reads of some training rows in that step."""
+        if self.augment is None:
+            return [self.items[row] for row in places]
+        dice = np.random.default_rng((self.options.seed, 3, step))
+        return [self.augment(int(row), dice) for row in places]
+
     def validate(self) -> tuple[float, float]:
         """The error rate of the validation rows, ties broken by how sure the answers are; and the baseline's."""
         return doubt(self.answers(), self.right), self.baseline
@@ -185,8 +201,8 @@ class _Objective:
         """Log probabilities of the validation rows, `(rows, classes)`."""
         found = np.zeros((len(self.held), len(self.task.classes)))
         with torch.no_grad():
-            for rows in together([len(each) for each in self.held], 256):
-                found[rows] = self._answer(*padded([self.held[row] for row in rows])).double().cpu().numpy()
+            for rows in together([len(each) for each in self.held], 256, ROOM):
+                found[rows] = self._answer(*side_by_side([self.held[row] for row in rows])).double().cpu().numpy()
         return found
 
     def _answer(self, x: NDArray[np.float32], lengths: list[int]) -> Float[Tensor, "batch classes"]:
@@ -195,23 +211,6 @@ class _Objective:
         last = (inside - 1) if self.task.sizes.causal else torch.zeros_like(inside)
         answers: Tensor = output[torch.arange(len(output), device=self.device), last].float()
         return answers
-
-    def _places(self, step: int) -> NDArray[np.int64]:
-        """The rows of one step's batch, a function of seed and step alone."""
-        epoch, place = divmod(step, -(-len(self.items) // self.rows))
-        if epoch != self._epoch:
-            dice = np.random.default_rng((self.options.seed, 0, epoch))
-            shuffled = dice.permutation(len(self.items))
-            size = POOL * self.rows
-            pools = [shuffled[at : at + size] for at in range(0, len(shuffled), size)]
-            ordered = [pool[np.argsort(self.lengths[pool], kind="stable")] for pool in pools]
-            batches = [rows[at : at + self.rows] for rows in ordered for at in range(0, len(rows), self.rows)]
-            self._batches, self._epoch = [batches[each] for each in dice.permutation(len(batches))], epoch
-        rows = self._batches[place]
-        fitting = max(1, ROOM // int(self.lengths[rows].max()))
-        if fitting >= len(rows):
-            return rows
-        return np.random.default_rng((self.options.seed, 2, step)).choice(rows, fitting, replace=False)
 
     def _take(self, begin: Weights) -> None:
         """Begin with these weights, and hold them still while `step` is below `frozen_until`."""
@@ -224,26 +223,6 @@ class _Objective:
 
     def _held_still(self, gradient: Tensor) -> Tensor:
         return gradient * float(self.step >= self.frozen_until)
-
-
-def padded(items: Sequences) -> tuple[NDArray[np.float32], list[int]]:
-    """Sequences as one array `(batch, time, features)`, zeros after their ends, and their lengths."""
-    lengths = [len(each) for each in items]
-    x = np.zeros((len(items), max(lengths), items[0].shape[1]), np.float32)
-    for row, each in zip(x, items, strict=True):
-        row[: len(each)] = each
-    return x, lengths
-
-
-def together(lengths: Sequence[int], most: int) -> list[NDArray[np.int64]]:
-    """All rows by their lengths, in batches of `most` rows or fewer where they are long."""
-    order = np.argsort(lengths, kind="stable")[::-1]
-    batches = []
-    while len(order):
-        count = min(most, max(1, ROOM // lengths[order[0]]))
-        batches.append(order[:count])
-        order = order[count:]
-    return batches
 
 
 def class_weights(labels: NDArray[np.int64], classes: int, how: str) -> NDArray[np.float32]:
@@ -266,19 +245,3 @@ def chances(items: Sequences, vocabulary: int, least: float) -> NDArray[np.float
     """
     counts = np.bincount(np.concatenate(list(items))[:, 0].astype(np.int64), minlength=vocabulary)
     return np.asarray(least + (1 - least) * RARE / (RARE + counts), np.float64)
-
-
-def _fingerprint(
-    training: Labelled,
-    validation: Labelled,
-    task: ClassificationTask,
-    options: ClassificationOptions,
-    begin: Weights | None,
-) -> str:
-    """Tells whether a checkpoint belongs to the same rows, task and options."""
-    chosen = {name: value for name, value in asdict(options).items() if name != "threads"}
-    plain = [training.digest(), validation.digest(), task.to_json(), chosen, sorted(begin or ())]
-    found = hashlib.sha256(json.dumps(plain, sort_keys=True).encode())
-    for name in sorted(begin or ()):
-        found.update((begin or {})[name].tobytes())
-    return found.hexdigest()

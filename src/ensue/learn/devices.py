@@ -15,7 +15,7 @@ def device_of(name: str) -> torch.device:
     if name != "auto":
         try:
             device = torch.device(name)
-            torch.empty(0, device=device)
+            torch.zeros(1, device=device).item()  # "meta" has no numbers
         except (RuntimeError, AssertionError) as error:
             raise UsageError(
                 f"device is '{name}', which PyTorch cannot use here: give --device cpu, or install a build that can."

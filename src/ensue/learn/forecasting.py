@@ -111,6 +111,11 @@ def fit(
         for member in range(recipe.ensemble):
             file = checkpoint if checkpoint is None or recipe.ensemble == 1 else Path(f"{checkpoint}-{member + 1}")
             again = resume and file is not None and file.exists()
+            if (
+                file is not None and not resume and member == 0
+            ):  # what an earlier ensemble left is not to be gone on from
+                for later in range(1, recipe.ensemble):
+                    Path(f"{checkpoint}-{later + 1}").unlink(missing_ok=True)
             if resume and not again and member == 0 and file is not None:
                 raise ModelFileError(f"There is no checkpoint {file} to resume from: train without --resume first.")
             member_options = replace(options, seed=options.seed + member)

@@ -29,6 +29,8 @@ from ensue.tasks.language_options import LanguageRecipe
 Tokens = NDArray[Any]
 Weights = dict[str, NDArray[Any]]
 
+LOOKED_AT, SELDOM = 1_000_000, 20
+"""Tokens that are looked at for the one that is read before a text, and how often it has to be there to be learned so."""
 MOST_SCORED = 200_000
 """Tokens of the validation text that a validation looks at."""
 ROWS_SCORED = 16
@@ -71,7 +73,7 @@ def learn(
         if begin is not None:
             load_weights(module, begin)
         module.to(device)
-        objective = LanguageObjective(module, corpus, options, device)
+        objective = LanguageObjective(module, corpus, options, device, task.first)
         steps = options.steps or round(options.epochs * objective.steps_in_epoch)
         loop = LoopOptions(
             steps=max(1, steps),
@@ -113,7 +115,14 @@ def _head(module: NetworkModule) -> str:
 class LanguageObjective:
     """Batches of a corpus and what they cost: the cross entropy, and what keeps activations small and slow."""
 
-    def __init__(self, module: NetworkModule, corpus: Corpus, options: LanguageRecipe, device: torch.device) -> None:
+    def __init__(
+        self,
+        module: NetworkModule,
+        corpus: Corpus,
+        options: LanguageRecipe,
+        device: torch.device,
+        first: int | None = None,
+    ) -> None:
         self.module, self.corpus, self.options, self.device = module, corpus, options, device
         self.width = module.description.state_shapes(1)[0][-1]
         tokens = len(corpus.train)
@@ -128,6 +137,8 @@ class LanguageObjective:
         self._state: list[Tensor] = []
         self._heard: dict[str, Tensor] = {}
         self._listen()
+        often = first is None or int((corpus.train[:LOOKED_AT] == first).sum()) >= SELDOM
+        self._first = None if often else first
         scored = corpus.valid[: MOST_SCORED + 1]
         self.baseline = n_grams(corpus.train, scored, module.description.output_size)
 
@@ -137,6 +148,8 @@ class LanguageObjective:
         if place == 0:
             self._state = []
         read, wanted = self._batch(epoch, place)
+        if self._first is not None:
+            self._begin_anew(step % self.rows, read, self._first)
         options = self.options
         with mixed(options.precision, self.module, self.width):
             answers, state = self.module(read, state=self._state or None)
@@ -189,6 +202,12 @@ class LanguageObjective:
         places = (first[:, None] + np.arange(self.length + 1)) % (total + 1)  # batch x time + 1
         block = torch.from_numpy(np.asarray(self.corpus.train[places]).astype(np.int64)).to(self.device)
         return block[:, :-1, None].float(), block[:, 1:]
+
+    def _begin_anew(self, row: int, read: Tensor, first: int) -> None:
+        """Let a row be read as a text is from its beginning: a token that stands nowhere in the text is learned so."""
+        read[row, 0] = first
+        for each in self._state:
+            each[:, row] = 0.0
 
     def _listen(self) -> None:
         """Keep what the last LSTM layer says and what dropout leaves of it."""

@@ -47,6 +47,9 @@ UNROLLS: dict[str, Unroll] = {"native": native_op.unroll, "loop": _loop, "refere
 PLAIN = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 NORMALISED = (*PLAIN, "gain_ih", "gain_hh", "gain_c", "bias_c")
 
+WIDE = 200
+"""Units from which a layer gains by products in 16 bits; of narrower ones the conversions cost more than is saved."""
+
 
 class LSTM(nn.Module):
     """A stack of LSTM layers with PyTorch's parameter names: the state dict of a `torch.nn.LSTM` loads unchanged.

@@ -5,10 +5,8 @@ Letters of shapes: `batch` tunes, `time` tokens, `classes`.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -22,6 +20,8 @@ from ensue.data.notes.coding import Coding, read
 from ensue.data.notes.piano_roll import KEYS, LOWEST, Keys
 from ensue.data.notes.tune import Stepped
 from ensue.errors import DataError
+from ensue.learn.batches_by_length import bucketed
+from ensue.learn.checkpoint import fingerprint
 from ensue.learn.devices import device_of, threads
 from ensue.learn.loop import LoopOptions, train
 from ensue.learn.modules import NetworkModule, build, weights_to_numpy
@@ -93,13 +93,15 @@ def fit(
             patience=12,
             average_decay=0.995,
         )
+        known = (*training, *validation)
+        tunes = [[len(training)], *([tune.steps, tune.pickup, str(tune.meter), len(tune.notes)] for tune in known)]
         report = train(
             objective.module,
             objective,
             loop,
             checkpoint=checkpoint,
             resume=resume,
-            fingerprint=_fingerprint(training, validation, task, options),
+            fingerprint=fingerprint(options, task.to_json(), tunes, arrays=[tune.notes for tune in known]),
             progress=progress,
             measure=Measure("nats per step", baseline[0]),
         )
@@ -186,14 +188,8 @@ class _Objective:
     def _begin(self, epoch: int) -> None:
         """The order and the keys of an epoch, which depend on seed and epoch alone."""
         rng = np.random.default_rng((self.seed, epoch))
-        order = rng.permutation(len(self.pieces))
         lengths = np.array([last - first for _, first, last in self.pieces])
-        batches: list[NDArray[np.int64]] = []
-        for start in range(0, len(order), BUCKET * self.rows):
-            some = order[start : start + BUCKET * self.rows]
-            some = some[np.argsort(lengths[some], kind="stable")]
-            batches += [some[first : first + self.rows] for first in range(0, len(some), self.rows)]
-        self.batches = [batches[place] for place in rng.permutation(len(batches))]
+        self.batches = bucketed(lengths, self.rows, BUCKET, rng)
         shifts = rng.integers(-self.recipe.transpose, self.recipe.transpose + 1, len(self.pieces))
         self.shifts = np.where(rng.random(len(self.pieces)) < OWN_KEY, 0, shifts)
         self.epoch = epoch
@@ -261,13 +257,3 @@ def _moved(tune: Stepped, semitones: int, lowest: int, highest: int) -> Stepped:
     pitches = tune.notes[:, 2]
     semitones = int(np.clip(semitones, lowest - pitches.min(), highest - pitches.max()))
     return replace(tune, notes=np.column_stack([tune.notes[:, :2], pitches + semitones]))
-
-
-def _fingerprint(
-    training: Sequence[Stepped], validation: Sequence[Stepped], task: MelodyTask, options: MelodyOptions
-) -> str:
-    """Tells whether a checkpoint belongs to the same tunes, task and options."""
-    digest = hashlib.sha256(json.dumps([asdict(options), task.to_json()], sort_keys=True).encode())
-    for tune in (*training, *validation):
-        digest.update(json.dumps([tune.steps, tune.pickup, str(tune.meter)]).encode() + tune.notes.tobytes())
-    return digest.hexdigest()

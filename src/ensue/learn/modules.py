@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from itertools import pairwise
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
@@ -17,8 +18,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ensue import network
-from ensue.learn.lstm import LSTM
+from ensue.learn.lstm import LSTM, WIDE
 from ensue.learn.over_time import ACTIVATIONS, AttentionPooling, Convolution, Passage, Pooling
+from ensue.learn.pictures import FrameConvolution
 from ensue.learn.reference import LSTMState
 
 if TYPE_CHECKING:
@@ -91,7 +93,10 @@ class _Recurrent(LSTM):
         before = None
         if passage.before is not None:
             before = LSTMState(next(passage.before), next(passage.before))
-        output, after = super().forward(x, before, passage.lengths)
+        # Narrow layers lose more by 16 bits than they gain, and in 32 Ensue's own kernel runs them.
+        narrow = torch.is_autocast_enabled("cpu") and self.description.hidden_size < WIDE and x.device.type == "cpu"
+        with torch.autocast("cpu", enabled=False) if narrow else nullcontext():
+            output, after = super().forward(x.float() if narrow else x, before, passage.lengths)
         passage.after += after
         return output
 
@@ -235,6 +240,7 @@ _MODULES: dict[str, Callable[[Any], nn.Module]] = {
     "quantile_head": _QuantileHead,
     "softmax_head": _SoftmaxHead,
     "convolution": Convolution,
+    "frame_convolution": FrameConvolution,
     "pooling": Pooling,
     "attention_pooling": AttentionPooling,
 }

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import nn
 
 from ensue.errors import ConfigError, nearest
-
-PRECISIONS = ("auto", "float32", "bfloat16")
-WIDE = 200
-"""Units from which an LSTM layer gains; for narrower ones the conversions cost more than the products save."""
+from ensue.layers.pictures import has_pictures
+from ensue.learn.lstm import WIDE
+from ensue.network import Network
+from ensue.tasks.choices import PRECISIONS
 
 
 def mixed(precision: str, module: nn.Module, width: int) -> AbstractContextManager[None]:
@@ -32,6 +33,11 @@ def mixed(precision: str, module: nn.Module, width: int) -> AbstractContextManag
     if precision == "float32" or (precision == "auto" and (width < WIDE or not has_bfloat16(device))):
         return nullcontext()
     return torch.autocast(device, dtype=torch.bfloat16)
+
+
+def gaining(networks: Mapping[str, Network], width: int) -> int:
+    """The width that decides for `mixed`: convolutions over pictures gain in any width, and outweigh the LSTM layers."""
+    return max(width, WIDE) if any(has_pictures(each.layers) for each in networks.values()) else width
 
 
 def has_bfloat16(device: str) -> bool:

@@ -10,7 +10,8 @@ import torch
 from numpy.typing import NDArray
 
 from ensue.data.text import BEGIN, END
-from ensue.learn.translator_module import Batch
+from ensue.learn.batches_by_length import bucketed, by_length
+from ensue.learn.writer_module import Batch
 
 if TYPE_CHECKING:
     from jaxtyping import Int
@@ -58,19 +59,11 @@ class SentenceBatches:
 
     def epoch(self, seed: int, epoch: int) -> list[NDArray[np.int64]]:
         """Which pairs stand in each batch of an epoch."""
-        dice = np.random.default_rng((seed, epoch))
-        shuffled = dice.permutation(len(self))
-        pools = [shuffled[at : at + POOL * self.size] for at in range(0, len(self), POOL * self.size)]
-        batches = [rows for pool in pools for rows in self._cut(pool)]
-        return [batches[place] for place in dice.permutation(len(batches))]
+        return bucketed(self.lengths, self.size, POOL, np.random.default_rng((seed, epoch)))
 
     def in_order(self) -> list[NDArray[np.int64]]:
         """All pairs by their lengths, in batches: for validation."""
-        return self._cut(np.arange(len(self)))
-
-    def _cut(self, rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-        ordered = rows[np.lexsort((self.lengths[1][rows], self.lengths[0][rows]))]
-        return [ordered[at : at + self.size] for at in range(0, len(ordered), self.size)]
+        return by_length(self.lengths, np.arange(len(self)), self.size)
 
     def batch(self, rows: NDArray[np.int64]) -> Batch:
         """Some pairs as tensors: the source with the mark of its end, the target begun and ended."""

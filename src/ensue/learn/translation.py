@@ -1,4 +1,4 @@
-"""Training the translation task: tokens of both languages, the objective, and BLEU of the validation sentences.
+"""Training the translation task: the objective, and BLEU of the validation sentences.
 
 The weights that are kept are those of the lowest loss on the validation pairs, in nats a token. Validation and the
 result use the loop's running average of weights, which stands in for averaging checkpoints.
@@ -6,10 +6,8 @@ result use the loop's running average of weights, which stands in for averaging 
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,22 +16,21 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ensue.data.sentence_pairs import SentencePairs
-from ensue.data.text import END, TextFrontEnd
-from ensue.errors import DataError
+from ensue.data.text import END
+from ensue.learn.checkpoint import fingerprint
 from ensue.learn.devices import device_of, threads
 from ensue.learn.loop import LoopOptions, train
 from ensue.learn.precision import mixed
 from ensue.learn.sentence_batches import SentenceBatches, padded
-from ensue.learn.translator_module import Batch, TranslatorModule
+from ensue.learn.writer_module import Batch, WriterModule
 from ensue.reports import Measure, Progress, TrainingReport
 from ensue.tasks.bleu import Bleu, bleu, can_score
 from ensue.tasks.task_file import Weights
 from ensue.tasks.translation import TranslationTask, longest_translation
+from ensue.tasks.translation_data import in_tokens, learn_front_ends
 from ensue.tasks.translation_recipe import TranslationOptions
 
-MEASURE = Measure("nats per token", "token frequencies")
-MOST_TOKENS = 250
-"""A pair with a side longer than this is left out of training: memory grows with the longest sentence of a batch."""
+MEASURE = Measure("nats per token", "frequencies of the target's tokens")
 VALIDATIONS = 15
 """Validations in a training, each with its BLEU."""
 VALIDATION_BATCH = 100
@@ -70,10 +67,10 @@ def fit(
     front_ends = learn_front_ends(training, options)
     for sentence in dict.fromkeys(each for front_end in front_ends for each in front_end.findings):
         say(sentence)
-    training = without_long(training, front_ends, "training", say)
-    validation = without_long(validation, front_ends, "validation", say)
-    batches = tokenised(training, front_ends, recipe.batch)
-    held = tokenised(validation, front_ends, VALIDATION_BATCH)
+    training, source, target = in_tokens(training, front_ends, "training", say)
+    batches = SentenceBatches(source, target, recipe.batch)
+    validation, source, target = in_tokens(validation, front_ends, "validation", say)
+    held = SentenceBatches(source, target, VALIDATION_BATCH)
     longest = int(batches.lengths[1].max()) + 1
     task = TranslationTask(*front_ends, recipe.sizes, shared=options.shares, longest=longest)
     say(_amounts(task, batches, held))
@@ -88,47 +85,12 @@ def fit(
     )
     with threads(options.threads):
         objective = _Objective(task, batches, held, validation.target, options, say)
-        mark = fingerprint(training, validation, task, options)
+        mark = fingerprint(options, training.digest(), validation.digest(), task.to_json())
         report = train(
             objective.module, objective, loop, checkpoint=checkpoint, resume=resume, fingerprint=mark,
             progress=progress, measure=MEASURE,
         )  # fmt: skip
     return Fitted(task, objective.module.weights(), report)
-
-
-def learn_front_ends(pairs: SentencePairs, options: TranslationOptions) -> tuple[TextFrontEnd, TextFrontEnd]:
-    """The front end of each language; where they share, one that both sides' sentences gave."""
-    text = options.text
-    if options.shares:
-        both = TextFrontEnd.learn([*pairs.source, *pairs.target], text)
-        return both, both
-    return TextFrontEnd.learn(pairs.source, text), TextFrontEnd.learn(pairs.target, text)
-
-
-def tokenised(pairs: SentencePairs, front_ends: tuple[TextFrontEnd, TextFrontEnd], batch: int) -> SentenceBatches:
-    """The pairs as tokens."""
-    source, target = front_ends
-    left, right = (
-        [end.encode(line) for line in side] for end, side in ((source, pairs.source), (target, pairs.target))
-    )
-    return SentenceBatches(left, right, batch)
-
-
-def without_long(
-    pairs: SentencePairs, front_ends: tuple[TextFrontEnd, TextFrontEnd], which: str, say: Callable[[str], None]
-) -> SentencePairs:
-    """The pairs that are not too long; how many are, is said."""
-    tokens = tokenised(pairs, front_ends, 1).lengths.max(0)
-    if tokens.min() > MOST_TOKENS:
-        raise DataError(f"Every {which} pair has more than {MOST_TOKENS} tokens on a side: put one sentence on a line.")
-    fits = np.flatnonzero(tokens <= MOST_TOKENS)
-    if len(fits) < len(pairs):
-        say(
-            f"Left out {len(pairs) - len(fits):,} of {len(pairs):,} {which} pairs with more than {MOST_TOKENS} tokens on "
-            "a side."
-        )
-        return pairs.take(fits.tolist())
-    return pairs
 
 
 class _Objective:
@@ -147,7 +109,7 @@ class _Objective:
         self.task, self.training, self.validation, self.options, self.say = task, training, validation, options, say
         self.references = references
         self.device = device_of(options.device)
-        self.module = TranslatorModule(task).to(self.device)
+        self.module = WriterModule(task).to(self.device)
         logs = log_frequencies(training, task.target.size)
         self.module.begin_with(torch.from_numpy(logs))
         self.smoothing = options.recipe.smoothing
@@ -178,7 +140,7 @@ class _Objective:
         for rows in self.validation.in_order():
             tokens, lengths = padded([np.append(self.validation.source[row], END) for row in rows])
             most = longest_translation(tokens.shape[1])
-            found = self.module.translate(tokens.to(self.device), lengths.to(self.device), most)
+            found = self.module.write(tokens.to(self.device), lengths.to(self.device), most)
             for row, ids in zip(rows, found, strict=True):
                 said[row] = self.task.target.decode(ids)
         return bleu(said, self.references)
@@ -198,15 +160,6 @@ def _counts(batches: SentenceBatches, size: int) -> NDArray[np.int64]:
     counts = np.bincount(np.concatenate(batches.target), minlength=size)
     counts[END] += len(batches)
     return counts
-
-
-def fingerprint(
-    training: SentencePairs, validation: SentencePairs, task: TranslationTask, options: TranslationOptions
-) -> str:
-    """Of all that decides what training comes to, so that a checkpoint is resumed with the same alone."""
-    chosen = {name: value for name, value in asdict(options).items() if name not in ("threads",)}
-    plain = [training.digest(), validation.digest(), task.to_json(), chosen]
-    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
 
 
 def _amounts(task: TranslationTask, training: SentenceBatches, validation: SentenceBatches) -> str:

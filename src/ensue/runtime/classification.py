@@ -13,6 +13,7 @@ from ensue.errors import DataError, UsageError
 from ensue.runtime.engine import Engine, Executor
 from ensue.tasks.class_scores import tempered
 from ensue.tasks.classification import ClassificationTask, Item
+from ensue.tasks.classifying import Classifying
 from ensue.tasks.task_file import Weights
 
 Floats = NDArray[np.float64]
@@ -23,28 +24,17 @@ ROOM = 30_000
 """... or fewer, so that they have no more steps than this together."""
 
 
-class ClassifierRuntime:
-    """A trained classifier, ready to be asked. Nothing is kept between calls, so threads may share it."""
+class ClassAnswers:
+    """The network of any task that tells classes apart, asked. Nothing is kept between calls, so threads may share it."""
 
-    def __init__(self, task: ClassificationTask, weights: Mapping[str, Weights], threads: int = 1) -> None:
+    task: Classifying
+
+    def __init__(self, task: Classifying, weights: Mapping[str, Weights], threads: int = 1) -> None:
         self.task = task
         self.engine: Executor = Engine(task.networks()["network"], weights["network"], threads=threads)
 
-    def log_probabilities(self, items: Sequence[Item]) -> Floats:
-        """Of every class for each text or sequence of values, `(items, classes)`.
-
-        Raises `DataError` for an empty one, or one of another kind than the model was trained on.
-        """
-        read = []
-        for place, item in enumerate(items, start=1):
-            try:
-                read.append(self.task.read(item))
-            except DataError as error:
-                raise DataError(f"Number {place}: {error}" if len(items) > 1 else str(error)) from error
-        return self.answers(read)
-
     def answers(self, read: Sequence[NDArray[np.float32]]) -> Floats:
-        """The same of what the network reads, each `(time, features)`."""
+        """Log probabilities `(items, classes)` of what the network reads of each, `(time, features)`."""
         found = np.zeros((len(read), len(self.task.classes)))
         lengths = np.array([len(each) for each in read])
         order = np.argsort(lengths, kind="stable")[::-1]
@@ -58,6 +48,28 @@ class ClassifierRuntime:
             last = lengths[rows] - 1 if self.task.sizes.causal else np.zeros(len(rows), int)
             found[rows] = output[np.arange(len(rows)), last]
         return tempered(found, self.task.temperature)
+
+
+class ClassifierRuntime(ClassAnswers):
+    """A trained classifier, ready to be asked."""
+
+    task: ClassificationTask
+
+    def __init__(self, task: ClassificationTask, weights: Mapping[str, Weights], threads: int = 1) -> None:
+        super().__init__(task, weights, threads)
+
+    def log_probabilities(self, items: Sequence[Item]) -> Floats:
+        """Of every class for each text or sequence of values, `(items, classes)`.
+
+        Raises `DataError` for an empty one, or one of another kind than the model was trained on.
+        """
+        read = []
+        for place, item in enumerate(items, start=1):
+            try:
+                read.append(self.task.read(item))
+            except DataError as error:
+                raise DataError(f"Number {place}: {error}" if len(items) > 1 else str(error)) from error
+        return self.answers(read)
 
     def unknown(self, items: Sequence[Item]) -> tuple[int, int]:
         """How many tokens of some texts the model does not know, and how many there are; `(0, 0)` for numbers."""

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from ensue.errors import UsageError, nearest
+from ensue.layers.pictures import has_pictures
 from ensue.network import Network
 from ensue.runtime.traces import GateSums, LayerTrace
 
@@ -67,6 +68,8 @@ def Engine(
 ) -> Executor:
     """The network with its weights, ready to run: in the native core where it is built, in NumPy otherwise.
 
+    A network that sees pictures runs in NumPy: the native core knows no such layers.
+
     Args:
         description: the network.
         weights: arrays by the description's parameter names.
@@ -86,8 +89,9 @@ def Engine(
     from ensue.runtime.numpy_engine import NumPyEngine
 
     absence = _absence()
-    if absence is None and np.dtype(dtype) != np.float32:
-        absence = f"it computes in float32, not {np.dtype(dtype)}"
+    unfit = _unfit(description, dtype)
+    if absence is None and unfit is not None:
+        absence = unfit
         if os.environ.get("ENSUE_EXECUTOR") == "native":
             raise UsageError(f"ENSUE_EXECUTOR is 'native', but {absence}: leave the variable unset.")
     if absence is None:
@@ -119,8 +123,8 @@ def executor() -> str:
     return f"native core, {chosen} (ENSUE_ISA chooses; here: {', '.join(native.isa_names())})"
 
 
-def slower() -> tuple[str, ...]:
-    """A sentence where predictions run on NumPy though nobody asked for that; nothing otherwise.
+def slower(description: Network | None = None) -> tuple[str, ...]:
+    """A sentence where predictions, or those of this network, run on NumPy though nobody asked for that; or nothing.
 
     >>> slower() == () or slower()[0].startswith("Runs on NumPy, ")
     True
@@ -128,6 +132,8 @@ def slower() -> tuple[str, ...]:
     if os.environ.get("ENSUE_EXECUTOR"):
         return ()
     absence = _absence()
+    if absence is None and description is not None:
+        absence = _unfit(description, np.float32)
     return () if absence is None else (f"Runs on NumPy, several times slower: {absence}.",)
 
 
@@ -144,6 +150,15 @@ def _absence() -> str | None:
         if forced:
             raise UsageError(f"ENSUE_EXECUTOR is 'native', but {_why(failure)}.") from failure
         return _why(failure)
+    return None
+
+
+def _unfit(description: Network, dtype: DTypeLike) -> str | None:
+    """Why the native core, which is there, cannot run this network; None where it can."""
+    if np.dtype(dtype) != np.float32:
+        return f"it computes in float32, not {np.dtype(dtype)}"
+    if has_pictures(description.layers):
+        return "the native core knows no layers that see pictures"
     return None
 
 

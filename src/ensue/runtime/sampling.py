@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensue.data.text import BEGIN, END, UNKNOWN
-from ensue.errors import UsageError
+from ensue.errors import ConfigError
+from ensue.layers.base import check_whole, is_number, short
 
 RECENT = 64
 """Tokens back that the repetition penalty looks at."""
@@ -34,18 +35,21 @@ class Sampling:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if not 0 <= self.temperature <= 100:
-            raise UsageError(f"temperature is {self.temperature}, expected a number from 0 to 100, such as 0.8.")
-        if self.top_k is not None and self.top_k < 1:
-            raise UsageError(f"top_k is {self.top_k}, expected 1 or more tokens.")
+        if not (is_number(self.temperature) and 0 <= self.temperature <= 100):
+            raise ConfigError(
+                f"temperature is {short(self.temperature)}, expected a number from 0 to 100, such as 0.8."
+            )
+        if self.top_k is not None:
+            check_whole("sampling", "top_k", self.top_k)
         for name in ("top_p", "min_p"):
             value = getattr(self, name)
-            if value is not None and not 0 < value <= 1:
-                raise UsageError(f"{name} is {value}, expected a share above 0 and at most 1, such as 0.9.")
-        if not 1 <= self.repetition_penalty <= 10:
-            raise UsageError(f"repetition_penalty is {self.repetition_penalty}, expected a number from 1 to 10.")
-        if self.seed < 0:
-            raise UsageError(f"seed is {self.seed}, expected a whole number of 0 or more.")
+            if value is not None and not (is_number(value) and 0 < value <= 1):
+                raise ConfigError(f"{name} is {short(value)}, expected a share above 0 and at most 1, such as 0.9.")
+        if not (is_number(self.repetition_penalty) and 1 <= self.repetition_penalty <= 10):
+            raise ConfigError(
+                f"repetition_penalty is {short(self.repetition_penalty)}, expected a number from 1 to 10."
+            )
+        check_whole("sampling", "seed", self.seed, 0, 2**63 - 1)
 
     def chooser(self, said: Iterable[int] = ()) -> Chooser:
         """Draws one token after the other, after these."""

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ensue.errors import UsageError
+from ensue.errors import ConfigError
+from ensue.layers.base import check_rate, check_whole, is_number, short
 from ensue.network import Network
 from ensue.runtime.engine import Engine
 
@@ -31,11 +32,10 @@ class Cache:
     """Of the probability that the cache has."""
 
     def __post_init__(self) -> None:
-        if self.words < 1 or self.flatness < 0 or not 0 <= self.share < 1:
-            raise UsageError(
-                f"The cache has {self.words} words, flatness {self.flatness} and share {self.share}, expected 1 or more, "
-                "0 or more, and 0 to below 1."
-            )
+        check_whole("cache", "words", self.words)
+        check_rate("cache", "share", self.share)
+        if not (is_number(self.flatness) and self.flatness >= 0):
+            raise ConfigError(f"cache: flatness is {short(self.flatness)}, expected a number of 0 or more.")
 
 
 class WordCache:

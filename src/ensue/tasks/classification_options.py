@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from ensue.data.text import KINDS, NORMAL_FORMS
-from ensue.errors import ConfigError, nearest
-from ensue.layers.base import check_whole
+from ensue.data.text import KINDS, TextOptions
+from ensue.errors import ConfigError
+from ensue.layers.base import check_rate, check_whole, is_number, short
+from ensue.tasks.choices import check_names, check_switches, check_training
 from ensue.tasks.classification import POOLINGS, ClassifierSizes
 
 TOKENS = ("auto", *KINDS)
@@ -101,35 +102,34 @@ class ClassificationOptions:
     """'float32', 'bfloat16' or 'auto'."""
 
     def __post_init__(self) -> None:
-        for name, known in (
-            ("preset", PRESETS),
-            ("tokens", TOKENS),
-            ("normalise", NORMAL_FORMS),
-            ("class_weights", ("equal", "balanced")),
-        ):
-            if getattr(self, name) not in known:
-                raise ConfigError(f"{name} is '{getattr(self, name)}', {nearest(str(getattr(self, name)), known)}")
-        if self.pooling is not None and self.pooling not in POOLINGS:
-            raise ConfigError(f"pooling is '{self.pooling}', {nearest(self.pooling, POOLINGS)}")
-        for name in ("hidden_size", "layers", "embedding", "steps", "batch_size", "threads"):
+        check_names(self, preset=PRESETS, tokens=TOKENS, class_weights=("equal", "balanced"))
+        check_training("classification", self)
+        check_switches(self, "bidirectional", "calibrate")
+        _ = self.text("words")  # refuses what cannot be right
+        if self.pooling is not None:
+            check_names(self, pooling=POOLINGS)
+        for name in ("hidden_size", "layers", "embedding", "longest", "batch_size"):
             if getattr(self, name) is not None:
                 check_whole("classification", name, getattr(self, name))
-        check_whole("classification", "seed", self.seed, 0)
         for name in ("dropout", "word_dropout", "label_smoothing"):
-            value = getattr(self, name)
-            if value is not None and not 0 <= value < 1:
-                raise ConfigError(f"{name} is {value!r}, expected a share from 0 to below 1.")
-        if self.learning_rate is not None and not 0 < self.learning_rate < 1:
-            raise ConfigError(
-                f"learning_rate is {self.learning_rate}, expected a number between 0 and 1, such as 0.001."
-            )
-        if self.epochs is not None and not self.epochs > 0:
-            raise ConfigError(f"epochs is {self.epochs}, expected a number above 0.")
+            if getattr(self, name) is not None:
+                check_rate("classification", name, getattr(self, name))
+        if self.epochs is not None and not (is_number(self.epochs) and self.epochs > 0):
+            raise ConfigError(f"epochs is {short(self.epochs)}, expected a number above 0.")
         self.sizes(reads_text=True)
 
     @property
     def recipe(self) -> Recipe:
         return PRESETS[self.preset]
+
+    def text(self, tokens: str) -> TextOptions:
+        """How texts are cut into tokens of that kind."""
+        return TextOptions(tokens, self.vocabulary, self.lowercase, self.normalise)
+
+    @property
+    def usual_epochs(self) -> tuple[float, int]:
+        """The preset's epochs, and its steps at least."""
+        return self.recipe.epochs, self.recipe.least_steps
 
     @property
     def longest_text(self) -> int:

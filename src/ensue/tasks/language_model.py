@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
-from ensue.data.text import TextFrontEnd
+from ensue.data.text import BEGIN, UNKNOWN, TextFrontEnd
 from ensue.errors import ConfigError
 from ensue.network import LSTM, Dropout, Embedding, Layer, Network, SoftmaxHead
 
@@ -52,6 +52,12 @@ class LanguageModelTask:
     name: ClassVar[str] = "language-model"
     front_end: TextFrontEnd
     sizes: LanguageSizes
+
+    @property
+    def first(self) -> int:
+        """The token that is read before a text: the end of a line where there is one, else the beginning of a sentence."""
+        newline = self.front_end.encode("\n")
+        return int(newline[0]) if len(newline) == 1 and newline[0] != UNKNOWN else BEGIN
 
     def networks(self) -> dict[str, Network]:
         sizes, size = self.sizes, self.front_end.size

@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from ensue.errors import ConfigError, nearest
+from ensue.layers.base import check_rate, check_whole, is_number, short
+from ensue.tasks.choices import PRECISIONS
 from ensue.tasks.language_model import LanguageSizes
 
 PRESETS = ("fast", "default", "thorough")
 SCHEDULES = ("cosine", "plateau")
-PRECISIONS = ("auto", "float32", "bfloat16")
+CHOICES: dict[str, tuple[str, ...]] = {"preset": PRESETS, "schedule": SCHEDULES, "precision": PRECISIONS}
+NUMBERS: dict[str, tuple[float, float]] = {
+    "learning_rate": (1e-9, 1),
+    "epochs": (1e-6, 10_000),
+    "weight_decay": (0, 10),
+    "activation": (0, 10_000),
+    "change": (0, 10_000),
+    "clip": (1e-9, 1e9),
+}
+"""What a number may be, from and to."""
+RATES = ("dropout", "weight_drop", "embedding_dropout", "label_smoothing", "average_decay")
+COUNTS = ("hidden_size", "layers", "embedding", "batch_size", "context_length", "steps", "patience", "threads")
+SIZES = ("hidden_size", "layers", "embedding", "tied")
+"""What a network has from its beginning."""
 SMALL = 300_000
 """Tokens below which a text counts as small: a smaller network, read more often."""
 LARGE = 20_000_000
@@ -76,13 +91,13 @@ class LanguageOptions:
     preset: str = "default"
     """'fast' for a first look, 'default', 'thorough' where an hour or two are well spent."""
     hidden_size: int | None = None
-    """Units of every LSTM layer."""
+    """Units of every LSTM layer; with `tied`, the last one has `embedding` units."""
     layers: int | None = None
     """LSTM layers on top of each other."""
     embedding: int | None = None
     """Numbers in the vector of a token."""
     tied: bool | None = None
-    """Whether embedding and softmax share their matrix; None: where there are many tokens."""
+    """Whether embedding and softmax share their matrix; None: where there are many tokens and the sizes given allow it."""
     dropout: float | None = None
     """Share of features left out before the softmax; before and between the LSTM layers a part of that."""
     weight_drop: float | None = None
@@ -125,43 +140,37 @@ class LanguageOptions:
     """'float32', 'bfloat16', or 'auto': bfloat16 where the processor has it and layers are wide."""
 
     def __post_init__(self) -> None:
-        if self.preset not in PRESETS:
-            raise ConfigError(f"preset is '{self.preset}', {nearest(self.preset, PRESETS)}")
-        for name in (
-            "hidden_size",
-            "layers",
-            "embedding",
-            "batch_size",
-            "context_length",
-            "steps",
-            "patience",
-            "threads",
-        ):
-            value = getattr(self, name)
-            if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
-                raise ConfigError(f"{name} is {value!r}, expected a whole number of 1 or more.")
-        for name in ("dropout", "weight_drop", "embedding_dropout", "label_smoothing"):
-            value = getattr(self, name)
-            if value is not None and not 0 <= value < 1:
-                raise ConfigError(f"{name} is {value!r}, expected a share from 0 to below 1.")
-        if self.learning_rate is not None and not 0 < self.learning_rate < 1:
+        given = {each.name: getattr(self, each.name) for each in fields(self)}
+        open_to_choice = {each.name for each in fields(self) if each.default is None}
+        given = {name: value for name, value in given.items() if value is not None or name not in open_to_choice}
+        for name, value in given.items():
+            if name in CHOICES and value not in CHOICES[name]:
+                raise ConfigError(f"{name} is '{value}', {nearest(str(value), CHOICES[name])}")
+            if name in NUMBERS:
+                least, most = NUMBERS[name]
+                if not (is_number(value) and least <= value <= most):
+                    raise ConfigError(f"{name} is {short(value)}, expected a number from {least:g} to {most:g}.")
+            if name in RATES:
+                check_rate("language model", name, value)
+            if name in COUNTS:
+                check_whole("language model", name, value)
+        check_whole("language model", "seed", self.seed, 0, 2**63 - 1)
+        if not isinstance(self.tied, bool | None) or not isinstance(self.device, str):
             raise ConfigError(
-                f"learning_rate is {self.learning_rate}, expected a number between 0 and 1, such as 0.002."
+                f"tied and device are {short(self.tied)} and {short(self.device)}, expected True or False, and a name such "
+                "as 'cpu'."
             )
-        if self.epochs is not None and not 0 < self.epochs <= 10_000:
-            raise ConfigError(f"epochs is {self.epochs}, expected a number above 0 and at most 10000.")
-        if not self.clip > 0 or not 0 <= self.average_decay < 1 or not 0 <= self.weight_decay <= 10:
-            raise ConfigError(
-                f"clip, average_decay and weight_decay are {self.clip}, {self.average_decay} and {self.weight_decay}, "
-                "expected above 0, 0 to below 1, and 0 to 10."
-            )
-        if self.schedule not in SCHEDULES or self.precision not in PRECISIONS:
-            raise ConfigError(
-                f"schedule and precision are '{self.schedule}' and '{self.precision}', expected one of "
-                f"{', '.join(SCHEDULES)} and one of {', '.join(PRECISIONS)}."
-            )
-        if not isinstance(self.seed, int) or self.seed < 0:
-            raise ConfigError(f"seed is {self.seed!r}, expected a whole number of 0 or more.")
+
+    def going_on(self, before: LanguageSizes) -> LanguageOptions:
+        """The same for a network that is there already: of its sizes, and with what it was trained without where nothing
+        else is given."""
+        dropped: dict[str, Any] = {
+            "dropout": before.output_dropout,
+            "weight_drop": before.weight_drop,
+            "embedding_dropout": before.embedding_dropout,
+        }
+        left_open = {name: value for name, value in dropped.items() if getattr(self, name) is None}
+        return replace(self, **{name: getattr(before, name) for name in SIZES}, **left_open)
 
     def chosen(self, kind: str, tokens: int) -> LanguageRecipe:
         """Every choice made, for a text of so many tokens of that kind."""
@@ -174,7 +183,19 @@ class LanguageOptions:
         if self.preset == "thorough":
             usual |= {"epochs": usual["epochs"] * 1.6}
         given = {name: value for name, value in vars(self).items() if value is not None or name in ("steps", "threads")}
-        return LanguageRecipe(**usual | given)
+        chosen = usual | given
+        if chosen["tied"] and chosen["layers"] == 1:  # this layer's answers meet the embedding's matrix
+            size = self.hidden_size or self.embedding or chosen["embedding"]
+            if self.embedding in (None, size):
+                chosen |= {"hidden_size": size, "embedding": size}
+            elif self.tied is None:
+                chosen["tied"] = False
+            else:
+                raise ConfigError(
+                    f"hidden_size is {size} and embedding {self.embedding}, but one layer with tied weights has one size: "
+                    "give one of them, or tied=False."
+                )
+        return LanguageRecipe(**chosen)
 
 
 def _of_characters(tokens: int) -> dict[str, Any]:

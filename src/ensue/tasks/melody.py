@@ -10,8 +10,10 @@ from typing import Any, ClassVar
 from ensue.data.notes.coding import Coding, Places
 from ensue.data.notes.events import MelodyEvents
 from ensue.data.notes.piano_roll import Chords, Keys
-from ensue.errors import ConfigError, nearest
+from ensue.errors import ConfigError
+from ensue.layers.base import check_rate, check_whole, is_number, short
 from ensue.network import LSTM, Dropout, EmbedColumns, Layer, Linear, Network, SoftmaxHead
+from ensue.tasks.choices import check_names, check_training
 
 CODINGS: Mapping[str, type[Any]] = MappingProxyType({each.kind: each for each in (MelodyEvents, Chords, Keys)})
 """How tunes can be written, by name: one voice, chords note by note, or keys each by itself."""
@@ -67,12 +69,6 @@ class MelodyTask:
         return cls(CODINGS[plain["coding"]](Places.from_json(plain["places"])), NoteSizes(**plain["sizes"]))
 
 
-def _whole(name: str, value: object, least: int, most: int | None = None) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < least or (most is not None and value > most):
-        wanted = f"of {least} or more" if most is None else f"from {least} to {most}"
-        raise ConfigError(f"{name} is {value!r}, expected a whole number {wanted}.")
-
-
 @dataclass(frozen=True)
 class MelodyRecipe:
     """The numbers one training runs with; a preset is a recipe with a name."""
@@ -93,17 +89,12 @@ class MelodyRecipe:
 
     def __post_init__(self) -> None:
         for name in ("hidden_size", "layers", "batch_tokens"):
-            _whole(name, getattr(self, name), 1)
-        _whole("transpose", self.transpose, 0, 24)
-        if self.steps is not None:
-            _whole("steps", self.steps, 1)
+            check_whole("melody", name, getattr(self, name))
+        check_whole("melody", "transpose", self.transpose, 0, 24)
         for name in ("input_dropout", "dropout", "recurrent_dropout"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ConfigError(f"{name} is {getattr(self, name)}, expected a share from 0 up to, not including, 1.")
-        if not 0 < self.learning_rate < 1:
-            raise ConfigError(
-                f"learning_rate is {self.learning_rate}, expected a number between 0 and 1, such as 0.001."
-            )
+            check_rate("melody", name, getattr(self, name))
+        if not (is_number(self.weight_decay) and 0 <= self.weight_decay <= 10):
+            raise ConfigError(f"weight_decay is {short(self.weight_decay)}, expected a number from 0 to 10.")
 
     @property
     def sizes(self) -> NoteSizes:
@@ -150,15 +141,10 @@ class MelodyOptions:
     steps: int | None = None
 
     def __post_init__(self) -> None:
-        if self.coding not in CODINGS:
-            raise ConfigError(f"coding is '{self.coding}', {nearest(self.coding, CODINGS)}")
-        if self.preset not in PRESETS:
-            raise ConfigError(f"preset is '{self.preset}', which is not one: {nearest(self.preset, PRESETS)}")
+        check_names(self, coding=CODINGS, preset=PRESETS)
+        check_training("melody", self)
         if self.grid is not None:
-            _whole("grid", self.grid, 1, 96)
-        _whole("seed", self.seed, 0)
-        if self.threads is not None:
-            _whole("threads", self.threads, 1)
+            check_whole("melody", "grid", self.grid, 1, 96)
         _ = self.recipe  # refuses numbers that no recipe may have
 
     @property

@@ -1,18 +1,8 @@
-"""The translation task: two front ends, the seven networks between them, and how one asks the other.
+"""The translation task: two front ends, and the networks of a writer (`tasks.writing`) that has read a sentence.
 
-With the tokens x of the source sentence, its end marked, and y of the target, y_0 marking its begin (attention and input
-feeding are those of Luong, Pham & Manning 2015, eq. 5-8 and sec. 3.3):
-
-    m_1 .. m_S = source(x)                        the memory, read in both directions
-    h_0, c_0   = the halves of bridge(mean of m)
-    k_s        = keys(m_s)
-    h_t, c_t   = cell([target(y_{t-1}); a_{t-1}]) from h_{t-1}, c_{t-1}, with a_0 = 0
-    share_ts   = exp(k_s . h_t) / sum over u of exp(k_u . h_t)
-    a_t        = combine([h_t; sum over s of share_ts m_s])
-    log p(y_t) = answer(a_t)
-
-Each name is a plain `Network`, which the engines run. The table of `answer` is that of `target` (Press & Wolf 2017), and
-of `source` too where both sides share their tokens; they are one while training, and a model file holds each.
+What it reads is the tokens x of the source sentence, its end marked; its memory is an LSTM's that reads them in both
+directions. The table of `source` is that of `target` and `answer` too where both sides share their tokens; they are one
+while training, and a model file holds each.
 """
 
 from __future__ import annotations
@@ -23,7 +13,8 @@ from typing import Any, ClassVar, Self
 from ensue.data.text import TextFrontEnd
 from ensue.errors import ConfigError
 from ensue.layers.base import check_rate, check_whole
-from ensue.network import LSTM, Dropout, Embedding, Linear, Network, SoftmaxHead
+from ensue.network import LSTM, Dropout, Embedding, Network
+from ensue.tasks.writing import learned_numbers, writer_networks
 
 
 @dataclass(frozen=True)
@@ -75,27 +66,16 @@ class TranslationTask:
             raise ConfigError("translation: the two sides have different tokens, expected the same where they share.")
 
     def networks(self) -> dict[str, Network]:
-        """The seven of the module's text, by their names there."""
+        """The seven of `tasks.writing`, by their names there."""
         size, drop = self.sizes, Dropout(self.sizes.dropout, locked=True)
         encoder = LSTM(size.embedding, size.encoder, size.encoder_layers, bidirectional=True, dropout=size.dropout)
-        source = Embedding(self.source.size, size.embedding, size.word_dropout)
-        target = Embedding(self.target.size, size.embedding, size.word_dropout)
-        return {
-            "source": Network((source, drop, encoder, drop)),
-            "bridge": Network((Linear(size.memory, 2 * size.decoder, activation="tanh"),)),
-            "keys": Network((Linear(size.memory, size.decoder, bias=False),)),
-            "target": Network((target, drop)),
-            "cell": Network((LSTM(2 * size.embedding, size.decoder),)),
-            "combine": Network((Linear(size.decoder + size.memory, size.embedding, activation="tanh"), drop)),
-            "answer": Network((SoftmaxHead(size.embedding, self.target.size),)),
-        }
+        table = Embedding(self.source.size, size.embedding, size.word_dropout)
+        return writer_networks(Network((table, drop, encoder, drop)), self.target, size)
 
     @property
     def parameter_count(self) -> int:
         """Numbers that are learned: tables that are one count once."""
-        whole = sum(network.parameter_count for network in self.networks().values())
-        target, source = (side.size * self.sizes.embedding for side in (self.target, self.source))
-        return whole - target - (source if self.shared else 0)
+        return learned_numbers(self)
 
     def to_json(self) -> dict[str, Any]:
         """As plain values; shared tokens are written once."""

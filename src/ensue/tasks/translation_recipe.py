@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from ensue.data.text import KINDS, TextOptions
-from ensue.errors import ConfigError, nearest
 from ensue.layers.base import check_rate, check_whole
+from ensue.tasks.choices import check_names, check_switches, check_training
 from ensue.tasks.translation import Sizes
 
 
@@ -29,8 +29,6 @@ class Recipe:
     average_decay: float = 0.998
     """The running average of weights that stands in for averaging checkpoints."""
 
-
-PRECISIONS = ("auto", "float32", "bfloat16")
 
 PRESETS: Mapping[str, Recipe] = types.MappingProxyType(
     {
@@ -70,23 +68,15 @@ class TranslationOptions:
     precision: str = "auto"
 
     def __post_init__(self) -> None:
-        if self.preset not in PRESETS:
-            raise ConfigError(f"preset is '{self.preset}', {nearest(self.preset, PRESETS)}")
-        if self.tokens not in KINDS:
-            raise ConfigError(f"tokens is '{self.tokens}', {nearest(self.tokens, KINDS)}")
-        if self.precision not in PRECISIONS:
-            raise ConfigError(f"precision is '{self.precision}', {nearest(self.precision, PRECISIONS)}")
+        check_names(self, preset=PRESETS, tokens=KINDS)
+        check_training("translation", self)
         _ = self.text  # refuses what cannot be right
-        for name in ("steps", "batch", "threads"):
-            if getattr(self, name) is not None:
-                check_whole("translation", name, getattr(self, name))
-        check_whole("translation", "seed", self.seed, 0)
+        if self.shared is not None:
+            check_switches(self, "shared")
+        if self.batch is not None:
+            check_whole("translation", "batch", self.batch)
         if self.dropout is not None:
             check_rate("translation", "dropout", self.dropout)
-        if self.learning_rate is not None and not 0 < self.learning_rate < 1:
-            raise ConfigError(
-                f"learning_rate is {self.learning_rate}, expected a number between 0 and 1, such as 0.001."
-            )
 
     @property
     def recipe(self) -> Recipe:

@@ -10,6 +10,7 @@ from ensue.runtime.numpy_layers.heads import QuantileHead, SoftmaxHead
 from ensue.runtime.numpy_layers.lstm import LSTM
 from ensue.runtime.numpy_layers.over_time import AttentionPooling, Convolution, Pooling
 from ensue.runtime.numpy_layers.passage import Array, Executor, Passage
+from ensue.runtime.numpy_layers.pictures import FrameConvolution
 from ensue.runtime.numpy_layers.pointwise import (
     Dropout,
     EmbedColumns,
@@ -54,6 +55,7 @@ _EXECUTORS: dict[str, Callable[[Any, Mapping[str, Array]], Executor]] = {
     "linear": Linear,
     "lstm": LSTM,
     "convolution": Convolution,
+    "frame_convolution": FrameConvolution,
     "layer_norm": LayerNorm,
     "rms_norm": RMSNorm,
     "gated_feed_forward": GatedFeedForward,

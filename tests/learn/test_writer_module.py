@@ -12,7 +12,7 @@ from ensue.data.text import BEGIN, END, TextFrontEnd, TextOptions
 from ensue.decoding import BeamOptions
 from ensue.errors import ModelFileError
 from ensue.learn.sentence_batches import SentenceBatches, padded
-from ensue.learn.translator_module import TranslatorModule
+from ensue.learn.writer_module import WriterModule
 from ensue.runtime.translation import TranslationRuntime
 from ensue.tasks.translation import Sizes, TranslationTask, longest_translation
 
@@ -22,10 +22,10 @@ SOURCES = [LETTERS.encode(text) for text in ("abc", "h", "hgfedc", "bb")]
 TARGETS = [LETTERS.encode(text) for text in ("cb", "aaaah", "g", "fed")]
 
 
-def module(task: TranslationTask = TASK, seed: int = 0) -> TranslatorModule:
+def module(task: TranslationTask = TASK, seed: int = 0) -> WriterModule:
     """Weights far from zero, so that translations differ from each other."""
     torch.manual_seed(seed)
-    made = TranslatorModule(task).eval()
+    made = WriterModule(task).eval()
     with torch.no_grad():
         for parameter in made.parameters():
             parameter.mul_(3)
@@ -87,7 +87,7 @@ def test_the_loss_is_that_of_the_probabilities() -> None:
 def test_greedy_translations_while_training_are_those_of_the_runtime(seed: int) -> None:
     trained = module(seed=seed)
     tokens, lengths = padded([np.append(each, END) for each in SOURCES])
-    greedy = trained.translate(tokens, lengths, longest_translation(int(lengths.max())))
+    greedy = trained.write(tokens, lengths, longest_translation(int(lengths.max())))
     runtime = TranslationRuntime(TASK, trained.weights())
     for source, mine in zip(SOURCES, greedy, strict=True):
         [[found]] = runtime.search([source], BeamOptions(beam=1))

@@ -1,4 +1,6 @@
-"""The networks of a translation task as one module that trains: tied tables, teacher forcing, greedy translation.
+"""The networks of a task that writes as one module that trains: tied tables, teacher forcing, greedy writing.
+
+A translation is written about a sentence, a caption about a film (`tasks.writing`).
 
 Letters of shapes: `batch`, `source` and `target` steps, `memory`, `hidden` and `fed` features.
 """
@@ -14,35 +16,37 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ensue.data.text import BEGIN, END
+from ensue.layers.pictures import has_pictures
 from ensue.learn import attention, attention_fast
 from ensue.learn.attention import DecoderWeights, Memory
 from ensue.learn.modules import NetworkModule, build
 from ensue.learn.reference import LSTMState
 from ensue.learn.smoothed import smoothed_cross_entropy
 from ensue.tasks.task_file import Weights
-from ensue.tasks.translation import TranslationTask
+from ensue.tasks.writing import Writing
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
 
 
 class Batch(NamedTuple):
-    """Sentence pairs as tokens, padded with zeros."""
+    """What was read and what was written about it, padded with zeros."""
 
-    source: Int[Tensor, "batch source"]
+    source: Tensor
+    """`(batch, source)` tokens, or `(batch, source, features)` numbers."""
     source_lengths: Int[Tensor, " batch"]
     given: Int[Tensor, "batch target"]
     """The target, from the mark of its begin on."""
     wanted: Int[Tensor, "batch target"]
     """The target, up to the mark of its end."""
     inside: Tensor
-    """Which target steps are within their sentence, `(batch, target)`."""
+    """Which target steps are within their text, `(batch, target)`."""
 
 
-class TranslatorModule(nn.Module):
-    """The seven networks of `tasks.translation`, by their names there; tables that are one are one parameter."""
+class WriterModule(nn.Module):
+    """The seven networks of `tasks.writing`, by their names there; tables that are one are one parameter."""
 
-    def __init__(self, task: TranslationTask) -> None:
+    def __init__(self, task: Writing) -> None:
         super().__init__()
         self.task = task
         networks = task.networks()
@@ -52,9 +56,10 @@ class TranslatorModule(nn.Module):
         self._layer("answer", last=True).weight = table
         if task.shared:
             self._layer("source").weight = table
+        self._sees = has_pictures(networks["source"].layers)
 
     def begin_with(self, log_shares: Float[Tensor, " vocabulary"]) -> None:
-        """Let every token be as likely at first as it is in the target sentences, whatever stands before it."""
+        """Let every token be as likely at first as it is in the target texts, whatever stands before it."""
         with torch.no_grad():
             self._layer("answer", last=True).get_parameter("bias").copy_(log_shares)
 
@@ -66,11 +71,13 @@ class TranslatorModule(nn.Module):
     def _layer(self, part: str, last: bool = False) -> Any:
         return self.parts[part].layers[-1 if last else 0]
 
-    def remember(self, source: Int[Tensor, "batch source"], lengths: Int[Tensor, " batch"]) -> tuple[Memory, LSTMState]:
-        """The memory of source sentences, and the state that their translation begins with."""
-        # On a processor Ensue's own LSTM is faster in 32 bits than the framework's in 16.
-        with torch.autocast("cpu", enabled=False):
-            values, _ = self.parts["source"](source.unsqueeze(2), lengths=lengths)  # batch x source x memory
+    def remember(self, source: Tensor, lengths: Int[Tensor, " batch"]) -> tuple[Memory, LSTMState]:
+        """The memory of what was read, see `Batch.source`, and the state that a text about it begins with."""
+        x = source.unsqueeze(2) if source.dim() == 2 else source
+        # On a processor Ensue's own LSTM is faster in 32 bits than the framework's in 16; pictures gain from these.
+        with torch.autocast("cpu", enabled=self._sees and torch.is_autocast_enabled("cpu")):
+            values, _ = self.parts["source"](x, lengths=lengths)  # batch x source x memory
+        values = values.float()
         mean = values.sum(1) / lengths.unsqueeze(1)
         begin, _ = self.parts["bridge"](mean.unsqueeze(1))
         h, c = begin.squeeze(1).float().chunk(2, dim=1)  # each batch x hidden
@@ -81,7 +88,7 @@ class TranslatorModule(nn.Module):
         return DecoderWeights.of(self._layer("cell"), self._layer("combine"))
 
     def forward(self, batch: Batch) -> Float[Tensor, "inside fed"]:
-        """The answers at all target steps within their sentences, row by row."""
+        """The answers at all target steps within their texts, row by row."""
         memory, state = self.remember(batch.source, batch.source_lengths)
         given = self.parts["target"](batch.given.unsqueeze(2))[0]  # batch x target x embedding
         drop: nn.Dropout = self._layer("combine", last=True)
@@ -101,14 +108,12 @@ class TranslatorModule(nn.Module):
         return smoothed_cross_entropy(answers, head.weight, head.bias, wanted, smoothing, product_type(answers))
 
     @torch.no_grad()
-    def translate(
-        self, source: Int[Tensor, "batch source"], lengths: Int[Tensor, " batch"], most: int
-    ) -> list[list[int]]:
+    def write(self, source: Tensor, lengths: Int[Tensor, " batch"], most: int) -> list[list[int]]:
         """The likeliest next token each time, until the end or for `most` steps: for scores while training."""
         memory, state = self.remember(source, lengths)
         weights = self.decoder_weights()
         step = attention.first_step(state, weights)
-        tokens = source.new_full((len(source),), BEGIN)
+        tokens = torch.full((len(source),), BEGIN, device=source.device)
         ended = torch.zeros_like(tokens, dtype=torch.bool)
         said: list[Tensor] = []
         for _ in range(most):

@@ -1,0 +1,178 @@
+"""Clips and what is done in each: a folder with a sub-folder for every action, or a table of files and labels.
+
+A clip is a film, a file of key points or other features of each frame, or a folder of frames: pictures, or a `.npy` each as
+MediaPipe scripts write them (FOLDER/action/sequence/0.npy).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ensue.data.manifests import SPEAKERS, SPLITS, few
+from ensue.data.video.clips import FILMS, PICTURES, natural
+from ensue.data.video.keypoint_files import KEYPOINTS
+from ensue.errors import DataError, nearest
+
+FILES = ("file", "path", "video", "clip", "filename", "file_name", "keypoints")
+LABELS = ("label", "action", "class", "sign", "gesture", "activity", "category")
+SUBJECTS = (*SPEAKERS, "person", "actor", "signer", "participant", "user", "group")
+NAMED = (
+    re.compile(r"P([0-9]{3})R[0-9]{3}"),  # NTU RGB+D: S001C002P003R001A001
+    re.compile(r"(?:^|[_\-. ])(?:subject|subj|person|actor|signer|participant|user|speaker)[_\-]?([0-9a-z]+)", re.I),
+    re.compile(r"(?:^|_)(g[0-9]{2})_c[0-9]{2}"),  # UCF101: v_Archery_g01_c02
+    re.compile(r"(?:^|[_\-. ])([sp][0-9]{1,3})(?=[_\-. ]|$)", re.I),
+)
+"""How file names tell who is seen; a pattern counts where every name has it."""
+
+
+@dataclass(frozen=True)
+class LabelledClips:
+    """Clips, not yet read, with their actions."""
+
+    items: tuple[Any, ...]
+    labels: tuple[str, ...]
+    subjects: tuple[str, ...] | None = None
+    splits: tuple[str, ...] | None = None
+    findings: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def take(self, rows: Sequence[int]) -> LabelledClips:
+        """Some of them, in the order given."""
+        return LabelledClips(
+            tuple(self.items[row] for row in rows),
+            tuple(self.labels[row] for row in rows),
+            None if self.subjects is None else tuple(self.subjects[row] for row in rows),
+            None if self.splits is None else tuple(self.splits[row] for row in rows),
+            self.findings,
+        )
+
+
+def labelled_clips(path: str | Path) -> LabelledClips:
+    """The clips of a folder or a table. Raises `DataError` where there is none."""
+    path = Path(path)
+    if not path.exists():
+        raise DataError(f"There is no folder or table {path}: check its path.")
+    return _folder(path) if path.is_dir() else _table(path)
+
+
+def is_clip(path: Path) -> bool:
+    """Whether a file, or a folder of frames, is taken for a clip."""
+    return path.suffix.lower() in (*FILMS, *KEYPOINTS) if path.is_file() else is_sequence(path)
+
+
+def is_sequence(path: Path) -> bool:
+    """Whether a folder holds the frames of one clip: pictures, or arrays of one frame each with numbers as names."""
+    if not path.is_dir():
+        return False
+    files = [each for each in path.iterdir() if each.is_file() and not each.name.startswith(".")]
+    if any(each.suffix.lower() in PICTURES for each in files):
+        return True
+    arrays = sorted((each for each in files if each.suffix.lower() == ".npy"), key=natural)
+    if not arrays or not all(each.stem.isdigit() for each in arrays):
+        return False
+    try:
+        shape = np.load(arrays[0], mmap_mode="r", allow_pickle=False).shape
+    except (OSError, ValueError, EOFError):
+        return True
+    return len(shape) == 1 or (len(shape) == 2 and shape[1] <= 4)
+
+
+def subjects_in(names: Sequence[str]) -> tuple[str, ...] | None:
+    """Who is seen in each clip, told by file names; None where they do not say.
+
+    >>> subjects_in(["person01_walking_d1", "person02_walking_d1"]), subjects_in(["a", "b"])
+    (('01', '02'), None)
+    """
+    for pattern in NAMED:
+        found = [pattern.search(name) for name in names]
+        whole = [each[1].lower() for each in found if each is not None]
+        if len(whole) == len(names) and len(set(whole)) > 1:
+            return tuple(whole)
+    return None
+
+
+def _folder(path: Path) -> LabelledClips:
+    actions = sorted((each for each in path.iterdir() if each.is_dir() and not each.name.startswith(".")), key=natural)
+    items: list[Path] = []
+    labels: list[str] = []
+    inner: list[str] = []
+    empty = []
+    for action in actions:
+        own = _clips_in(action)
+        if not own:
+            empty.append(action.name)
+        items += own
+        labels += [action.name] * len(own)
+        inner += [each.parent.relative_to(action).as_posix() for each in own]
+    if not items:
+        raise DataError(
+            f"The folder {path} has no sub-folders with clips in them, expected one for each action, with films "
+            f"({', '.join(FILMS[:5])} ...), key points ({', '.join(KEYPOINTS)}) or folders of frames."
+        )
+    findings = [f"{len(items):,} clips of {len(set(labels))} actions in '{path}'."]
+    if empty:
+        findings.append(f"Sub-folders without a clip: {', '.join(empty[:5])}.")
+    subjects, how = subjects_in([each.stem for each in items]), "Names of files"
+    if all(each != "." for each in inner) and len(set(inner)) > 1:
+        subjects, how = tuple(inner), "The folders within those of actions"
+    if subjects is not None:
+        findings.append(f"{how} tell {len(set(subjects))} subjects apart.")
+    return LabelledClips(tuple(items), tuple(labels), subjects, None, tuple(findings))
+
+
+def _clips_in(folder: Path) -> list[Path]:
+    """Clips of a folder and the folders within, in their names' order."""
+    found = []
+    for each in sorted((each for each in folder.iterdir() if not each.name.startswith(".")), key=natural):
+        if is_clip(each):
+            found.append(each)
+        elif each.is_dir():
+            found += _clips_in(each)
+    return found
+
+
+def _table(path: Path) -> LabelledClips:
+    from ensue.data.tables import read_table
+
+    frame = read_table(path).frame
+    plain = {each.strip().lower(): each for each in frame.columns}
+
+    def column(known: Sequence[str]) -> list[str] | None:
+        name = next((plain[each] for each in known if each in plain), None)
+        return None if name is None else ["" if each is None else str(each).strip() for each in frame[name].to_list()]
+
+    files, labels = column(FILES), column(LABELS)
+    if files is None or labels is None:
+        missing = "file" if files is None else "label"
+        raise DataError(
+            f"'{path}' has no column '{missing}' ({', '.join(frame.columns)}), expected file and label, and perhaps subject "
+            f"and split: {nearest(missing, frame.columns)}"
+        )
+    there = [path.parent / each for each in files]
+    rows = [row for row, each in enumerate(there) if files[row] and labels[row] and each.exists()]
+    findings = []
+    lost = [files[row] for row, each in enumerate(there) if files[row] and not each.exists()]
+    if lost:
+        findings.append(f"Left out {few(lost)}, not to be found beside '{path}'.")
+    blank = sum(not (name and label) for name, label in zip(files, labels, strict=True))
+    if blank:
+        findings.append(f"Left out {blank:,} row{'s' * (blank > 1)} without a file or a label.")
+    if not rows:
+        raise DataError(f"No row of '{path}' has a label and a file that is there: check its columns.")
+    subjects, splits = column(SUBJECTS), column(SPLITS)
+    if subjects is not None and not all(subjects[row] for row in rows):
+        findings.append("The column of subjects has gaps and is not used.")
+        subjects = None
+    named = subjects_in([Path(each).stem for each in files]) if subjects is None else tuple(subjects)
+    whole = LabelledClips(tuple(there), tuple(labels), named, None if splits is None else tuple(splits), ())
+    kept = whole.take(rows)
+    findings.insert(0, f"{len(kept):,} clips of {len(set(kept.labels))} actions in '{path}'.")
+    return LabelledClips(kept.items, kept.labels, kept.subjects, kept.splits, tuple(findings))
