@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before NumPy and PyTorch start their threads
 os.environ.setdefault("MKL_NUM_THREADS", "1")
@@ -12,6 +13,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 from jaxtyping import install_import_hook
+
+sys.path.append(str(Path(__file__).parent))  # for `some_words`
 
 # Every call of an annotated function of these modules has its types and shapes checked while tests run. The loop is not
 # among them: it speaks to protocols, which are for the type checker.

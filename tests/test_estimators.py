@@ -454,7 +454,7 @@ def test_a_model_of_another_task_is_refused(tmp_path: Path, fitted: Forecaster) 
         ensue.load(path)
     assert str(raised.value) == (
         f"{path} holds a model for 'weaving', expected one of forecasting, language-model, classification, translation, "
-        "melody, caption, speech, action: upgrade Ensue."
+        "melody, caption, speech, command, action: upgrade Ensue."
     )
     save_model(path, weights, description | {"task": "translation"})
     with pytest.raises(ModelFileError, match=r"lacks part of a translation model"):

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ from ensue.estimators.captioner import Captioner
 from ensue.estimators.classifier import Classifier
 from ensue.estimators.composer import Composer
 from ensue.estimators.language_model import LanguageModel
+from ensue.estimators.listener import Listener
 from ensue.estimators.transcriber import Transcriber
 from ensue.estimators.translator import Translator
 from ensue.model_file import load_model
@@ -346,9 +347,40 @@ ACTIONS = Case(
         ((MOVES_OF, ["sway"] * 8), "All 6 rows have the label 'sway', expected two classes or more to tell apart: check"),
     ),
 )  # fmt: skip
+# ---- voice commands ----------------------------------------------------------------------------------------------
+
+CALLS = ["low", "high"] * 4
+CALLED = [tones("ac" if call == "low" else "cb") for call in CALLS]
 
 
-CASES = [TEXTS, NUMBERS, FORECASTING, LANGUAGE, TRANSLATION, MELODY, SPEECH, CAPTIONS, ACTIONS]
+def listener(**more: Any) -> Listener:
+    sizes = {"preset": "fast", "streaming": True, "hidden_size": 12, "dropout": 0.0, "batch_size": 8}
+    return Listener(
+        **sizes | {"sample_rate": 8000, "learning_rate": 0.02, "label_smoothing": 0.0, "augment": False} | more
+    )
+
+
+def stream_of_calls(model: Listener, pieces: Sequence[slice]) -> Answers:
+    stream = model.stream(replace(model.hearing_, smooth=0))
+    for piece in pieces:
+        stream.update(CALLED[0][piece])
+    stream.finish()
+    return np.array([stream.partial.confidence])
+
+
+COMMANDS = Case(
+    "command", listener, (CALLED, CALLS), lambda model: model.predict_proba(CALLED),
+    lambda model: model.predict(CALLED) == CALLS, steps=100, fitting={"valid": (CALLED, CALLS)},
+    length=len(CALLED[0]), streamed=stream_of_calls, batch=lambda model: model.predict_proba(CALLED[:1]).max(axis=1),
+    bad=(
+        ((CALLED, CALLS[1:]), "8 recordings and 7 labels were given, expected equally many."),
+        (([np.full(800, np.nan)] * 4, ["a", "b"] * 2), "None of 2 recordings can be read; the first: The recording holds"),
+        ((CALLED, ["low"] * 8), "There is one word, 'low', expected two or more to tell apart: give recordings of another"),
+    ),
+)  # fmt: skip
+
+
+CASES = [TEXTS, NUMBERS, FORECASTING, LANGUAGE, TRANSLATION, MELODY, SPEECH, CAPTIONS, ACTIONS, COMMANDS]
 STREAMING = [case for case in CASES if case.length]
 
 

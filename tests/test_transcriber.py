@@ -269,12 +269,8 @@ def test_a_pipe_is_heard_as_it_comes(
     )
     assert " ".join(json.loads(line)["text"] for line in out.splitlines()) == "ab ca"
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO((folder / "0.wav").read_bytes())))
-    code, _, err = run(capsys, "-q", "transcribe", "-m", folder / "forward.ensue", "--stream", "-")
-    assert (code, err) == (
-        1,
-        "ensue: Standard input is a sound file, expected raw 16-bit samples: give the file's name, or take its header "
-        "away, for example with ffmpeg -i FILE -f s16le -ac 1 -.\n",
-    )
+    code, out, err = run(capsys, "-q", "transcribe", "-m", folder / "forward.ensue", "--stream", "-")
+    assert (code, out.split(), err) == (0, ["ab", "ca"], "")
 
 
 @pytest.mark.parametrize(

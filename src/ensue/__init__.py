@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from ensue.estimators.composer import Composer
     from ensue.estimators.language_model import LanguageModel
     from ensue.estimators.lip_reader import LipReader
+    from ensue.estimators.listener import Listener
     from ensue.estimators.transcriber import Transcriber
     from ensue.estimators.translator import Translator
     from ensue.runtime.stream_batch import StreamBatch
@@ -52,6 +53,7 @@ __all__ = [
     "Forecaster",
     "LanguageModel",
     "LipReader",
+    "Listener",
     "MissingExtraError",
     "ModelFileError",
     "NotFittedError",
@@ -81,6 +83,7 @@ _PLACES = {
     "Composer": "ensue.estimators.composer",
     "LanguageModel": "ensue.estimators.language_model",
     "LipReader": "ensue.estimators.lip_reader",
+    "Listener": "ensue.estimators.listener",
     "Transcriber": "ensue.estimators.transcriber",
     "Translator": "ensue.estimators.translator",
     "StreamBatch": "ensue.runtime.stream_batch",

@@ -25,6 +25,7 @@ from ensue.cli import (
     generate,
     info,
     inspect,
+    listen,
     predict,
     pretrain,
     stream,
@@ -46,7 +47,7 @@ class Verbs(TyperGroup):
         return [
             *("train", "forecast", "stream", "backtest", "inspect"),
             *("generate", "evaluate", "predict", "translate", "compose"),
-            *("transcribe", "caption"),
+            *("listen", "transcribe", "caption"),
             *("info", "pretrain", "demo"),
         ]
 
@@ -69,6 +70,7 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("predict")(predict.predict)
 app.command("translate")(translate.translate)
 app.command("compose")(compose.compose)
+app.command("listen")(listen.listen)
 app.command("transcribe")(transcribe.transcribe)
 app.command("caption")(caption.caption)
 app.command("info")(info.info)

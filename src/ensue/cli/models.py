@@ -75,6 +75,7 @@ VERBS = {
     "melody": "ask it with ensue compose",
     "caption": "ask it with ensue caption",
     "speech": "ask it with ensue transcribe",
+    "command": "ask it with ensue listen or ensue predict",
     "action": "ask it with ensue predict",
 }
 """What to do with a model of another task."""

@@ -1,4 +1,4 @@
-"""`ensue predict`: the class of a text, of each line of a file, of each sequence of a table, or of each clip."""
+"""`ensue predict`: the class of a text, of each line of a file, of each sequence of a table, of each clip or recording."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ensue.cli.console import Voice
+from ensue.cli.listen import predict_recordings
 from ensue.cli.models import of_task
 from ensue.cli.options import Model
 from ensue.cli.predict_action import Asked, predict_actions
@@ -36,7 +37,7 @@ def predict(
     texts: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[TEXT]...", help="Texts, or clips; without a text, standard input is read line by line."
+            metavar="[TEXT]...", help="Texts, clips or recordings; without a text, standard input is read line by line."
         ),
     ] = None,
     file: Annotated[
@@ -69,7 +70,7 @@ def predict(
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON object a line, with every probability.")] = False,
 ) -> None:
-    """Say which class texts, sequences of numbers, or clips belong to.
+    """Say which class texts, sequences of numbers, clips or recordings belong to.
 
     Prints a line for each: the class and its probability. A blank line stays blank, so that line numbers agree.
     """
@@ -84,13 +85,25 @@ def predict(
         check_not_input("--html", html, file)
     found, of_clips = load(model), Asked(moments, overlay, camera, smooth, json)
     task = found.describe()["task"]
+    texts_alone = {"explain": explain, "html": html is not None, "file": file is not None}
+    clips_alone = {
+        "moments": moments,
+        "overlay": overlay is not None,
+        "camera": camera is not None,
+        "smooth": smooth is not None,
+    }
+    if task == "command":
+        _refuse("recordings", **texts_alone, **clips_alone)
+        voice.findings(found.findings_)
+        predict_recordings(found, texts or (), json, voice)
+        return
     if task == "action":
-        _refuse(explain=explain, html=html is not None, file=file is not None)
+        _refuse("clips", **texts_alone)
         voice.findings(found.findings_)
         predict_actions(found, texts or (), of_clips, voice)
         return
     classifier: Classifier = of_task(found, "classification", model)
-    _refuse(moments=moments, overlay=overlay is not None, camera=camera is not None, smooth=smooth is not None)
+    _refuse("texts or sequences of numbers", **clips_alone)
     voice.findings(classifier.findings_)
     items = _given(classifier, texts, file)
     explained = _explained(classifier, items, voice) if explain or html is not None else {}
@@ -104,11 +117,9 @@ def predict(
         voice.say(f"The words that carried {len(explained):,} decision{'s' * (len(explained) != 1)} are in {html}.")
 
 
-def _refuse(**given: bool) -> None:
+def _refuse(reads: str, **given: bool) -> None:
     """Options that do not go with what the model reads."""
     for name in [each for each, is_given in given.items() if is_given]:
-        clips = name in ("moments", "overlay", "camera", "smooth")
-        reads = "texts or sequences of numbers" if clips else "clips"
         raise UsageError(f"--{name} is given, and this model reads {reads}: leave it out.")
 
 

@@ -26,6 +26,7 @@ from ensue.cli.results import check_not_input, print_json, print_line
 from ensue.cli.train_action import train_action
 from ensue.cli.train_caption import train_caption
 from ensue.cli.train_classify import train_classify
+from ensue.cli.train_command import train_command
 from ensue.cli.train_melody import melody
 from ensue.cli.train_speech import train_speech
 from ensue.cli.train_text import text
@@ -48,6 +49,7 @@ app.command("text")(text)
 app.command("classify")(train_classify)
 app.command("translate")(train_translate)
 app.command("melody")(melody)
+app.command("command")(train_command)
 app.command("caption")(train_caption)
 app.command("speech")(train_speech)
 app.command("action")(train_action)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,7 +14,8 @@ from ensue.cli.console import Voice
 from ensue.cli.models import model_of
 from ensue.cli.options import Model
 from ensue.cli.results import print_json, print_line
-from ensue.errors import DataError, EnsueError, MissingExtraError, UsageError
+from ensue.cli.several import each_file
+from ensue.errors import UsageError
 
 if TYPE_CHECKING:
     from ensue.estimators.transcriber import Transcriber
@@ -25,17 +27,21 @@ LINE = 7
 """Words of a subtitle at most ..."""
 GAP = 0.8
 """... and the seconds of silence after which another one begins."""
+MICROPHONE = "the microphone"
 
 
 def transcribe(
     ctx: typer.Context,
     model: Model,
     files: Annotated[
-        list[str],
-        typer.Argument(metavar="FILE...", help="Sound files; - is raw sound on standard input, with --stream."),
-    ],
+        list[str] | None,
+        typer.Argument(metavar="FILE...", help="Sound files; - is sound on standard input, with --stream."),
+    ] = None,
     stream: Annotated[
         bool, typer.Option("--stream", help="Print words as they become final, and what is heard so far on stderr.")
+    ] = False,
+    microphone: Annotated[
+        bool, typer.Option("--microphone", help="Listen to the system's microphone until Ctrl-C, as with --stream.")
     ] = False,
     rate: Annotated[
         int | None,
@@ -70,6 +76,9 @@ def transcribe(
     voice: Voice = ctx.obj
     if sum((times, srt, json)) > 1:
         raise UsageError("More than one of --times, --srt and --json is given, expected one.")
+    if bool(files) == microphone:
+        raise UsageError("Give sound files, or - for standard input, or --microphone; one of them is expected.")
+    files, stream = files or [MICROPHONE], stream or microphone
     if srt and (len(files) > 1 or stream):
         raise UsageError("--srt makes one file of subtitles, expected one recording and no --stream.")
     if "-" in files and (not stream or len(files) > 1):
@@ -83,27 +92,10 @@ def transcribe(
     transcriber.search(**asked)  # what cannot be right is refused before anything is read
     shown = _Shown(len(files) > 1, times, srt, json)
     if not stream:
-        _each(files, lambda file: _whole(transcriber, file, asked, voice, shown), voice)
+        each_file(files, lambda file: _whole(transcriber, file, asked, voice, shown))
         return
     listener = transcriber.stream(**asked)
-    _each(files, lambda file: _as_it_comes(listener, file, rate, voice, shown), voice)
-
-
-def _each(files: Sequence[str], work: Callable[[str], None], voice: Voice) -> None:
-    """Do something with every file; those that fail are listed at the end."""
-    failed = []
-    for file in files:
-        try:
-            work(file)
-        except MissingExtraError:
-            raise
-        except EnsueError as error:
-            if len(files) == 1:
-                raise
-            failed.append(file)
-            print(f"ensue: {' '.join(str(error).split())}", file=sys.stderr)  # noqa: T201
-    if failed:
-        raise DataError(f"{len(failed)} of {len(files)} files could not be read: {', '.join(failed)}.")
+    each_file(files, lambda file: _as_it_comes(listener, file, rate, voice, shown))
 
 
 class _Shown:
@@ -161,7 +153,8 @@ def _as_it_comes(listener: SpeechStream, file: str, rate: int | None, voice: Voi
     if shown.several:
         print_line(f"# {file}")
     before = ""
-    for chunk in _from_pipe(listener, rate) if file == "-" else _from_file(listener, file, voice):
+    live = file in ("-", MICROPHONE)
+    for chunk in _live(listener, file, rate, voice) if live else _from_file(listener, file, voice):
         final = listener.update(chunk)
         if final:
             before = _interim("", before, voice)
@@ -196,44 +189,19 @@ def _from_file(listener: SpeechStream, file: str, voice: Voice) -> Iterator[Any]
     return (samples[at : at + size] for at in range(0, len(samples), size))
 
 
-def _from_pipe(listener: SpeechStream, rate: int | None) -> Iterator[Any]:
-    """Raw samples of standard input: 16 bits, little-endian, one channel."""
-    import numpy as np
+def _live(listener: SpeechStream, file: str, rate: int | None, voice: Voice) -> Iterator[Any]:
+    """Samples of a microphone until Ctrl-C, or of standard input until its end."""
+    from ensue.data.audio.sources import from_microphone, from_pipe
 
     front_end: Any = listener.task.front_end
     if front_end.kind == "given":
-        raise UsageError(
-            "This model reads features and no sound, so it cannot hear standard input: give files of features."
-        )
-    resample = _resampler(rate, front_end.rate)
-    source: BinaryIO = sys.stdin.buffer
-    size, rest, first = 2 * max(1, round(CHUNK * (rate or front_end.rate))), b"", True
-    while data := getattr(source, "read1", source.read)(size):
-        if first and data[:4] in (b"RIFF", b"fLaC", b"OggS"):
-            raise DataError(
-                "Standard input is a sound file, expected raw 16-bit samples: give the file's name, or take its header "
-                "away, for example with ffmpeg -i FILE -f s16le -ac 1 -."
-            )
-        first, data = False, rest + data
-        whole = len(data) - len(data) % 2
-        rest = data[whole:]
-        yield resample(np.frombuffer(data[:whole], "<i2").astype(np.float32) / 32768, False)
-    if first:
-        raise DataError("Standard input is empty, expected raw 16-bit samples.")
-    yield resample(np.zeros(0, np.float32), True)
-
-
-def _resampler(rate: int | None, wanted: int) -> Callable[[Any, bool], Any]:
-    if rate is None or rate == wanted:
-        return lambda samples, last: samples
-    if not 100 <= rate <= 1_000_000:
-        raise UsageError(f"--rate is {rate}, expected samples a second, such as 16000.")
-    try:
-        import soxr
-    except ImportError as error:
-        raise MissingExtraError("Changing the sample rate of a stream", "soxr", "audio") from error
-    stream = soxr.ResampleStream(rate, wanted, 1, dtype="float32")
-    return lambda samples, last: stream.resample_chunk(samples, last=last)
+        raise UsageError("This model reads features and no sound, so it cannot hear any: give files of features.")
+    if file == "-":
+        yield from from_pipe(sys.stdin.buffer, rate, front_end.rate, CHUNK)
+        return
+    with suppress(KeyboardInterrupt):
+        voice.say("Listening; Ctrl-C ends it.")
+        yield from from_microphone(front_end.rate, seconds=CHUNK)
 
 
 def _hot(given: Sequence[str]) -> dict[str, float]:

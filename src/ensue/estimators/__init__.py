@@ -18,6 +18,7 @@ ESTIMATORS = {
     "melody": "ensue.estimators.composer:Composer",
     "caption": "ensue.estimators.captioner:Captioner",
     "speech": "ensue.estimators.transcriber:Transcriber",
+    "command": "ensue.estimators.listener:Listener",
     "action": "ensue.estimators.action_recogniser:ActionRecogniser",
 }
 """Where the object of each task is, by the task's name in a model file; a forecaster's file is read in its own way."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ensue.baselines.pooled import MEAN, SINGLE, linear, mean_frame, middle_frame
 from ensue.data.labelled import Labelled
-from ensue.data.video.labelled_clips import LabelledClips
+from ensue.data.labelled_files import LabelledFiles
 from ensue.errors import MissingExtraError, UsageError
 from ensue.estimators.base import Estimator
 from ensue.reports import Progress, TrainingReport
@@ -214,7 +214,7 @@ class ActionRecogniser(Estimator[ActionTask]):
         super()._learned(task, weights, report)
         self._runtime = ActionRuntime(task, weights, self.threads or 1)
 
-    def _valid(self, valid: Any) -> LabelledClips | None:
+    def _valid(self, valid: Any) -> LabelledFiles | None:
         if valid is None:
             return None
         return clips_of(valid[0], valid[1], None) if isinstance(valid, tuple) else clips_of(valid, None, None)

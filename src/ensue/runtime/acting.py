@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ensue.errors import ConfigError, DataError
 from ensue.layers.base import is_number
 from ensue.runtime.classification import TOGETHER, ClassAnswers
+from ensue.runtime.smoothing import Smoothing
 from ensue.tasks.action_data import loaded
 from ensue.tasks.actions import ActionTask
 from ensue.tasks.caption_data import name_of
@@ -98,31 +99,6 @@ class ActionRuntime:
         best = int(probabilities.argmax())
         told = tuple(probabilities.tolist())
         return Moment(round(time, 4), self.task.classes[best], told[best], told)
-
-
-class Smoothing:
-    """Probabilities averaged over so many seconds, the past exponentially less."""
-
-    def __init__(self, seconds: float) -> None:
-        if not is_number(seconds) or not 0 <= seconds < 1000:
-            raise ConfigError(f"smooth is {seconds!r}, expected seconds, such as 0.3, or 0.")
-        self.seconds = seconds
-        self.reset()
-
-    def reset(self) -> None:
-        """Begin anew."""
-        self.value: Floats | None = None
-        self.time = 0.0
-
-    def add(self, probabilities: Floats, time: float) -> Floats:
-        """The average after some more."""
-        if self.value is None or not self.seconds:
-            self.value = probabilities
-        else:
-            kept = float(np.exp(-max(0.0, time - self.time) / self.seconds))
-            self.value = kept * self.value + (1 - kept) * probabilities
-        self.time = time
-        return self.value
 
 
 class ActionStream:

@@ -13,18 +13,19 @@ from numpy.typing import NDArray
 
 from ensue.data.groups import set_aside
 from ensue.data.labelled import Labelled, check_classes, label_name
+from ensue.data.labelled_files import LabelledFiles
 from ensue.data.manifests import TEST, TRAINING, VALIDATION, few
 from ensue.data.video.anew import BodiesAnew, FeaturesAnew, FilmsAnew
 from ensue.data.video.clips import FILMS, PICTURES
 from ensue.data.video.front_end import VideoFrontEnd
 from ensue.data.video.keypoints import KeypointFrontEnd
-from ensue.data.video.labelled_clips import LabelledClips, labelled_clips
+from ensue.data.video.labelled_clips import labelled_clips
 from ensue.data.video.skeletons import FLAT, skeleton_of
 from ensue.errors import DataError, EnsueError, MissingExtraError, UsageError
 from ensue.tasks.action_options import ActionOptions
-from ensue.tasks.actions import Raw, raw_of, steps_of
+from ensue.tasks.actions import raw_of, steps_of
 from ensue.tasks.caption_data import name_of
-from ensue.tasks.classifying import Augment
+from ensue.tasks.classifying import Augment, Raw
 from ensue.tasks.front_ends import FrontEnd
 
 Say = Callable[[str], None]
@@ -52,7 +53,7 @@ class Ready:
 
 def clips_of(
     data: Any, labels: Sequence[Any] | None, subjects: Sequence[Any] | None, splits: Sequence[str] | None = None
-) -> LabelledClips:
+) -> LabelledFiles:
     """Clips with their labels, of a folder, a table, or lists. Raises `DataError` or `UsageError` for what does not fit."""
     if labels is None:
         if not isinstance(data, str | Path):
@@ -71,10 +72,10 @@ def clips_of(
     who = None if subjects is None else tuple(str(each) for each in subjects)
     if who is not None and len(who) != len(items):
         raise DataError(f"{len(items)} clips and {len(who)} subjects were given, expected equally many.")
-    return LabelledClips(items, names, who, None if splits is None else tuple(splits))
+    return LabelledFiles(items, names, who, None if splits is None else tuple(splits))
 
 
-def prepare(clips: LabelledClips, valid: LabelledClips | None, options: ActionOptions, say: Say) -> Ready:
+def prepare(clips: LabelledFiles, valid: LabelledFiles | None, options: ActionOptions, say: Say) -> Ready:
     """Read, check and divide. Raises `DataError` where nothing can be learned from."""
     for finding in clips.findings:
         say(finding)
@@ -92,7 +93,7 @@ def prepare(clips: LabelledClips, valid: LabelledClips | None, options: ActionOp
     return Ready(front_end, rows[0], rows[1], augment, max(1, int(np.median([len(each) for each in known]))))
 
 
-def read_clips(clips: LabelledClips, front_end: FrontEnd, say: Say) -> tuple[LabelledClips, list[NDArray[Any]]]:
+def read_clips(clips: LabelledFiles, front_end: FrontEnd, say: Say) -> tuple[LabelledFiles, list[NDArray[Any]]]:
     """What is kept of each clip; those that cannot be read are left out, and listed."""
     raw: list[NDArray[Any]] = []
     kept, failed = [], []
@@ -184,8 +185,8 @@ def loaded(item: Any, front_end: FrontEnd) -> Any:
 
 
 def _divided(
-    clips: LabelledClips, valid: LabelledClips | None, seed: int, say: Say
-) -> tuple[LabelledClips, LabelledClips]:
+    clips: LabelledFiles, valid: LabelledFiles | None, seed: int, say: Say
+) -> tuple[LabelledFiles, LabelledFiles]:
     splits = [each.lower() for each in clips.splits or ()]
     unread = sum(each in TEST for each in splits)
     if unread:
@@ -215,7 +216,7 @@ def _normalised(front_end: Any, known: Sequence[NDArray[Any]]) -> FrontEnd:
     return learned
 
 
-def _labelled(clips: LabelledClips, raw: Sequence[NDArray[Any]]) -> Labelled:
+def _labelled(clips: LabelledFiles, raw: Sequence[NDArray[Any]]) -> Labelled:
     items: Any = tuple(Raw(each) for each in raw)
     return Labelled(items, clips.labels)
 

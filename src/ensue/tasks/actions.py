@@ -17,6 +17,7 @@ from ensue.errors import ConfigError, DataError
 from ensue.layers.base import check_whole
 from ensue.network import LSTM, AttentionPooling, Convolution, Dropout, Layer, Network, Pooling, SoftmaxHead
 from ensue.tasks.classification import ClassifierSizes
+from ensue.tasks.classifying import Raw
 from ensue.tasks.front_ends import FrontEnd, front_end_from_json
 from ensue.tasks.picture_layers import picture_layers
 
@@ -117,17 +118,6 @@ class ActionTask:
         sizes = ClassifierSizes(**plain["sizes"] | {"hidden": tuple(plain["sizes"]["hidden"])})
         front_end = front_end_from_json(plain["front_end"])
         return cls(front_end, tuple(plain["classes"]), sizes, float(plain["temperature"]), plain["usual"])
-
-
-@dataclass(frozen=True, eq=False)
-class Raw:
-    """What `raw` gave of a clip, read already."""
-
-    values: NDArray[Any]
-
-    def tobytes(self) -> bytes:
-        """To know the same clip again."""
-        return repr((self.values.shape, str(self.values.dtype))).encode() + self.values.tobytes()
 
 
 def raw_of(front_end: Any, item: Any) -> NDArray[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -12,6 +13,17 @@ from ensue.network import Network
 
 Augment = Callable[[int, np.random.Generator], NDArray[np.float32]]
 """What the network reads of the training row of that number, `(time, features)`, changed at random by the generator alone."""
+
+
+@dataclass(frozen=True, eq=False)
+class Raw:
+    """What is kept of a recording or a clip to learn from, read already: a task reads it as it does the file."""
+
+    values: NDArray[Any]
+
+    def tobytes(self) -> bytes:
+        """To know the same one again."""
+        return repr((self.values.shape, str(self.values.dtype))).encode() + self.values.tobytes()
 
 
 class Sizes(Protocol):

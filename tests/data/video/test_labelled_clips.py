@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from ensue.data.groups import set_aside
-from ensue.data.video.labelled_clips import labelled_clips, subjects_in
+from ensue.data.labelled_files import subjects_in
+from ensue.data.video.labelled_clips import labelled_clips
 from ensue.errors import DataError
 
 

@@ -150,15 +150,17 @@ class AudioFrontEnd:
         samples = self.samples(item)
         size = spectrum_size(self.window_samples)
         bands = self.spectra(np.pad(samples, (0, max(0, size - len(samples)))))
-        if self.span is not None:
-            bands = np.maximum(bands, bands.max() - self.span / DECIBELS)
-        return self.folded(bands)
+        return self.folded(self.within_span(bands))
 
     def spectra(self, samples: Floats) -> Floats:
         """Mel bands `(frames, bands)` of samples, for as long as a whole frame is left."""
         highest = self.rate / 2 if self.highest is None else self.highest
         triangles = mel_triangles(self.rate, self.window_samples, self.bands, self.lowest, highest)
         return log_mel(samples, self.window_samples, self.hop_samples, triangles, self.floor)
+
+    def within_span(self, bands: Floats) -> Floats:
+        """Mel bands `(frames, bands)` of a recording, none of them further below its loudest than the span."""
+        return bands if self.span is None else np.maximum(bands, bands.max() - self.span / DECIBELS)
 
     def folded(self, bands: Floats) -> Floats:
         """Mel bands as the kind of front end has them."""

@@ -6,14 +6,12 @@ MediaPipe scripts write them (FOLDER/action/sequence/0.npy).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from ensue.data.labelled_files import LabelledFiles, subjects_in
 from ensue.data.manifests import SPEAKERS, SPLITS, few
 from ensue.data.video.clips import FILMS, PICTURES, natural
 from ensue.data.video.keypoint_files import KEYPOINTS
@@ -22,40 +20,9 @@ from ensue.errors import DataError, nearest
 FILES = ("file", "path", "video", "clip", "filename", "file_name", "keypoints")
 LABELS = ("label", "action", "class", "sign", "gesture", "activity", "category")
 SUBJECTS = (*SPEAKERS, "person", "actor", "signer", "participant", "user", "group")
-NAMED = (
-    re.compile(r"P([0-9]{3})R[0-9]{3}"),  # NTU RGB+D: S001C002P003R001A001
-    re.compile(r"(?:^|[_\-. ])(?:subject|subj|person|actor|signer|participant|user|speaker)[_\-]?([0-9a-z]+)", re.I),
-    re.compile(r"(?:^|_)(g[0-9]{2})_c[0-9]{2}"),  # UCF101: v_Archery_g01_c02
-    re.compile(r"(?:^|[_\-. ])([sp][0-9]{1,3})(?=[_\-. ]|$)", re.I),
-)
-"""How file names tell who is seen; a pattern counts where every name has it."""
 
 
-@dataclass(frozen=True)
-class LabelledClips:
-    """Clips, not yet read, with their actions."""
-
-    items: tuple[Any, ...]
-    labels: tuple[str, ...]
-    subjects: tuple[str, ...] | None = None
-    splits: tuple[str, ...] | None = None
-    findings: tuple[str, ...] = ()
-
-    def __len__(self) -> int:
-        return len(self.items)
-
-    def take(self, rows: Sequence[int]) -> LabelledClips:
-        """Some of them, in the order given."""
-        return LabelledClips(
-            tuple(self.items[row] for row in rows),
-            tuple(self.labels[row] for row in rows),
-            None if self.subjects is None else tuple(self.subjects[row] for row in rows),
-            None if self.splits is None else tuple(self.splits[row] for row in rows),
-            self.findings,
-        )
-
-
-def labelled_clips(path: str | Path) -> LabelledClips:
+def labelled_clips(path: str | Path) -> LabelledFiles:
     """The clips of a folder or a table. Raises `DataError` where there is none."""
     path = Path(path)
     if not path.exists():
@@ -85,21 +52,7 @@ def is_sequence(path: Path) -> bool:
     return len(shape) == 1 or (len(shape) == 2 and shape[1] <= 4)
 
 
-def subjects_in(names: Sequence[str]) -> tuple[str, ...] | None:
-    """Who is seen in each clip, told by file names; None where they do not say.
-
-    >>> subjects_in(["person01_walking_d1", "person02_walking_d1"]), subjects_in(["a", "b"])
-    (('01', '02'), None)
-    """
-    for pattern in NAMED:
-        found = [pattern.search(name) for name in names]
-        whole = [each[1].lower() for each in found if each is not None]
-        if len(whole) == len(names) and len(set(whole)) > 1:
-            return tuple(whole)
-    return None
-
-
-def _folder(path: Path) -> LabelledClips:
+def _folder(path: Path) -> LabelledFiles:
     actions = sorted((each for each in path.iterdir() if each.is_dir() and not each.name.startswith(".")), key=natural)
     items: list[Path] = []
     labels: list[str] = []
@@ -125,7 +78,7 @@ def _folder(path: Path) -> LabelledClips:
         subjects, how = tuple(inner), "The folders within those of actions"
     if subjects is not None:
         findings.append(f"{how} tell {len(set(subjects))} subjects apart.")
-    return LabelledClips(tuple(items), tuple(labels), subjects, None, tuple(findings))
+    return LabelledFiles(tuple(items), tuple(labels), subjects, None, tuple(findings))
 
 
 def _clips_in(folder: Path) -> list[Path]:
@@ -139,7 +92,7 @@ def _clips_in(folder: Path) -> list[Path]:
     return found
 
 
-def _table(path: Path) -> LabelledClips:
+def _table(path: Path) -> LabelledFiles:
     from ensue.data.tables import read_table
 
     frame = read_table(path).frame
@@ -172,7 +125,7 @@ def _table(path: Path) -> LabelledClips:
         findings.append("The column of subjects has gaps and is not used.")
         subjects = None
     named = subjects_in([Path(each).stem for each in files]) if subjects is None else tuple(subjects)
-    whole = LabelledClips(tuple(there), tuple(labels), named, None if splits is None else tuple(splits), ())
+    whole = LabelledFiles(tuple(there), tuple(labels), named, None if splits is None else tuple(splits), ())
     kept = whole.take(rows)
     findings.insert(0, f"{len(kept):,} clips of {len(set(kept.labels))} actions in '{path}'.")
-    return LabelledClips(kept.items, kept.labels, kept.subjects, kept.splits, tuple(findings))
+    return LabelledFiles(kept.items, kept.labels, kept.subjects, kept.splits, tuple(findings))

@@ -1,0 +1,87 @@
+"""How sure a listener has to be: the threshold by which it seldom hears a word that nobody said, and what it misses then."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensue.errors import DataError
+from ensue.runtime.hearing import CommandRuntime, CommandStream, Heard
+from ensue.tasks.commands import Hearing
+
+Frames = NDArray[np.float32]
+
+THRESHOLDS = (*(round(0.5 + 0.02 * each, 2) for each in range(24)), 0.97, 0.98, 0.985, 0.99, 0.995, 0.998)
+"""What is tried, from the most willing to the most careful."""
+AROUND = 0.6
+"""Seconds of quiet before and after a word, when it is counted whether it is heard."""
+QUIET = 10
+"""In a hundred frames of a recording, the quietest, that such quiet is made of."""
+
+
+def careful_enough(
+    runtime: CommandRuntime, negatives: Iterable[Any], words: Sequence[tuple[Frames, str]], most: float
+) -> Hearing:
+    """The lowest threshold by which recordings without the words give at most so many false alarms an hour.
+
+    Args:
+        negatives: recordings, at least one.
+        words: frames of recordings with one of the words each, and which; they are heard as in a stream.
+        most: false alarms an hour.
+    """
+    usual, seconds = runtime.task.hearing, 0.0
+    heard: list[list[Heard]] = []
+    for each in negatives:
+        frames = runtime.task.raw(each)
+        seconds += len(frames) * runtime.task.plain.hop
+        heard.append(_everything(runtime, frames))
+    if not seconds:
+        raise DataError("There is no sound without the words to choose a threshold by: give some, or none at all.")
+    hours = seconds / 3600
+    alarms = {each: sum(_count(found, each, usual.rest) for found in heard) / hours for each in THRESHOLDS}
+    chosen = next((each for each in THRESHOLDS if alarms[each] <= most), THRESHOLDS[-1])
+    return replace(
+        usual,
+        threshold=chosen,
+        false_alarms=round(alarms[chosen], 3),
+        hours=round(hours, 4),
+        missed=missed_by(runtime, words, chosen),
+    )
+
+
+def missed_by(runtime: CommandRuntime, words: Sequence[tuple[Frames, str]], threshold: float) -> float | None:
+    """The share of recordings, each of a word, in which a stream does not hear it first; None without any."""
+    missed = 0
+    for frames, word in words:
+        first = next(
+            (each for each in _everything(runtime, in_quiet(runtime, frames)) if each.confidence >= threshold), None
+        )
+        missed += first is None or first.word != word
+    return missed / len(words) if words else None
+
+
+def in_quiet(runtime: CommandRuntime, frames: Frames) -> Frames:
+    """A recording with quiet before and after it, made of its own quietest frames."""
+    count = round(AROUND / runtime.task.plain.hop)
+    order = np.argsort(frames.mean(axis=1), kind="stable")[: max(1, len(frames) * QUIET // 100)]
+    quiet = frames[order[np.arange(count) % len(order)]]
+    return np.concatenate([quiet, frames, quiet])
+
+
+def _everything(runtime: CommandRuntime, frames: Frames) -> list[Heard]:
+    """Every moment at which a word is likelier than the lowest threshold."""
+    stream = CommandStream(runtime, replace(runtime.task.hearing, threshold=THRESHOLDS[0], rest=0.0))
+    return stream.frames(frames, last=True)
+
+
+def _count(heard: Sequence[Heard], threshold: float, rest: float) -> int:
+    """How often something is heard with that threshold."""
+    count, last = 0, -np.inf
+    for each in heard:
+        if each.confidence >= threshold and each.time - last >= rest:
+            count, last = count + 1, each.time
+    return count
