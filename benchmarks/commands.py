@@ -4,7 +4,7 @@
     python benchmarks/commands.py --streaming     # the same with a network that reads forward only
     python benchmarks/commands.py --tune          # within the training part: its own validation speakers; writes nothing
 
-The 1,856 recordings are a part of the official test set, divided here by speaker, because the official training set was not to
+The 1,856 recordings are a part of the official test set, divided here by speaker, as the official training set was not to
 be had: NOT comparable with published figures, which learn from 85,000 recordings. Half of GRID's sentences (25 minutes of one
 speaker, none of the words among them) are given as negatives; false alarms are then counted on the other half, which training
 never saw. Beside it stands a linear model of each recording's mean frame. Writes results/commands*.json.

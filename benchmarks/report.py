@@ -22,6 +22,7 @@ from tables import sections as native_sections  # noqa: E402
 from action_table import sections as action_sections  # noqa: E402
 from caption_table import sections as caption_sections  # noqa: E402
 from classification_table import sections as classification_sections  # noqa: E402
+from command_table import sections as command_sections  # noqa: E402
 from language_tables import sections as language_sections  # noqa: E402
 from speech_table import sections as speech_sections  # noqa: E402
 from translation_table import section as translation_section  # noqa: E402
@@ -44,6 +45,7 @@ def main() -> None:
         translation_section(RESULTS),
         *classification_sections(RESULTS),
         *caption_sections(RESULTS),
+        *command_sections(RESULTS),
         *speech_sections(RESULTS),
     ]
     parts += action_sections(RESULTS)
