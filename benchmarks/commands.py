@@ -30,7 +30,7 @@ def main() -> None:
     files = [folder / each for each in table["file"]]
     labels, speakers = table["class12_or_word"].to_list(), table["speaker_hash"].to_list()
     learned = (table["internal_split"] == "train").to_numpy()
-    sentences = sorted((DATA / "grid_s1" / "audio").glob("*.flac"))
+    sentences = sorted((DATA / "grid_s1" / "audio").glob("*.ogg"))
     # those that are silent have no speaker: each stands for itself
     speakers = [each or f"silence {row}" for row, each in enumerate(speakers)]
     known, test = np.flatnonzero(learned), np.flatnonzero(~learned)

@@ -42,7 +42,7 @@ def model(negatives: Path) -> Listener:
 
 @pytest.fixture(scope="module")
 def forward(negatives: Path) -> Listener:
-    listener = Listener(sample_rate=RATE, streaming=True, **SMALL)
+    listener = Listener(sample_rate=RATE, streaming=True, **SMALL | {"steps": 300})
     return listener.fit(SOUNDS, LABELS, speakers=SPEAKERS, negatives=negatives)
 
 
@@ -194,3 +194,32 @@ def test_what_is_asked_wrongly_is_a_sentence(model: Listener, tmp_path: Path) ->
         Listener().fit(SOUNDS)
     with pytest.raises(DataError, match=r"^There is no sound file in '.*', expected recordings without the words"):
         Listener().fit(SOUNDS, LABELS, negatives=tmp_path)
+
+
+def test_what_was_set_aside_is_learned_from_at_last_unless_refused(tmp_path: Path) -> None:
+    some: dict[str, Any] = {"sample_rate": RATE, **SMALL, "steps": 20}
+    again = Listener(**some).fit(SOUNDS, LABELS, speakers=SPEAKERS, checkpoint=tmp_path / "c")
+    alone = Listener(refit=False, **some).fit(SOUNDS, LABELS, speakers=SPEAKERS)
+    assert again.scores_ == alone.scores_ and again.report_.validation == alone.report_.validation
+    assert "Learned anew from all 54 recordings; the scores are those of before." in again.findings_
+    assert not any("Learned anew" in each for each in alone.findings_)
+    assert not np.allclose(again.predict_proba(SOUNDS), alone.predict_proba(SOUNDS), atol=1e-3)
+    given_ = Listener(**some).fit(SOUNDS, LABELS, valid=(SOUNDS, LABELS))
+    assert not any("Learned anew" in each for each in given_.findings_)  # that is for whoever gave them
+    resumed = Listener(**some).fit(SOUNDS, LABELS, speakers=SPEAKERS, checkpoint=tmp_path / "c", resume=True)
+    np.testing.assert_array_equal(resumed.predict_proba(SOUNDS), again.predict_proba(SOUNDS))
+
+
+def test_ctrl_c_while_it_learns_anew_keeps_the_first(tmp_path: Path) -> None:
+    calls: list[int] = []
+
+    def stop(progress: Any) -> None:
+        calls.append(progress.step)
+        if len(calls) == 25:
+            raise KeyboardInterrupt
+
+    some: dict[str, Any] = {"sample_rate": RATE, **SMALL, "steps": 20}
+    stopped = Listener(**some).fit(SOUNDS, LABELS, speakers=SPEAKERS, progress=stop)
+    alone = Listener(refit=False, **some).fit(SOUNDS, LABELS, speakers=SPEAKERS)
+    assert stopped.report_.stopped == "interrupted"
+    np.testing.assert_array_equal(stopped.predict_proba(SOUNDS), alone.predict_proba(SOUNDS))

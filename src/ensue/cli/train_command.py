@@ -66,6 +66,14 @@ def train_command(
             "--streaming", help="Read forward only, and carry the state through a stream.", rich_help_panel=STREAMS
         ),
     ] = False,
+    refit: Annotated[
+        bool,
+        typer.Option(
+            "--refit/--no-refit",
+            help="At last, learn anew from all recordings, those set aside among them.",
+            rich_help_panel=TRAINING,
+        ),
+    ] = True,
     sample_rate: Annotated[
         int | None,
         typer.Option(
@@ -108,7 +116,7 @@ def train_command(
         false_alarms=false_alarms, sample_rate=sample_rate, class_weights=class_weights, dropout=dropout, epochs=epochs,
         preset=preset, steps=steps, device=device, threads=threads, seed=seed,
     )  # fmt: skip
-    listener = Listener(streaming=streaming, **chosen)
+    listener = Listener(streaming=streaming, refit=refit, **chosen)
 
     def fit(checkpoint: Path, progress: Callable[[Progress], None]) -> None:
         listener.fit(

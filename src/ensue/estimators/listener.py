@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,10 +21,13 @@ from ensue.runtime.hearing import CommandRuntime, CommandStream, Heard, words_in
 from ensue.tasks.class_findings import results
 from ensue.tasks.class_scores import ClassScores, doubt, score
 from ensue.tasks.classifying import Raw
-from ensue.tasks.command_data import prepare
+from ensue.tasks.command_data import Ready, prepare
 from ensue.tasks.command_options import CommandOptions
 from ensue.tasks.commands import CommandTask, Hearing
 from ensue.tasks.task_file import Weights
+
+if TYPE_CHECKING:
+    from ensue.learn.classification import Fitted
 
 
 class Listener(Estimator[CommandTask]):
@@ -46,6 +49,8 @@ class Listener(Estimator[CommandTask]):
         hidden_size, layers, dropout: of the network; None: those of the preset.
         class_weights: 'equal', or 'balanced' by how rare a class is.
         label_smoothing: share of the probability that a label gives away while training.
+        refit: at last, learn anew from all recordings, those among them that were set aside to validate on; that takes as
+            long again, and the scores are those of before.
         calibrate: correct probabilities on the validation recordings.
         false_alarms: an hour at most, by which the threshold is chosen where there are negatives.
         epochs, steps, batch_size, learning_rate, seed: of the training.
@@ -75,6 +80,7 @@ class Listener(Estimator[CommandTask]):
         dropout: float | None = None,
         class_weights: str = "equal",
         label_smoothing: float = 0.1,
+        refit: bool = True,
         calibrate: bool = True,
         false_alarms: float = 1.0,
         epochs: float | None = None,
@@ -89,7 +95,8 @@ class Listener(Estimator[CommandTask]):
         self.preset, self.streaming, self.augment = preset, streaming, augment
         self.sample_rate, self.bands = sample_rate, bands
         self.hidden_size, self.layers, self.dropout = hidden_size, layers, dropout
-        self.class_weights, self.label_smoothing, self.calibrate = class_weights, label_smoothing, calibrate
+        self.class_weights, self.label_smoothing = class_weights, label_smoothing
+        self.refit, self.calibrate = refit, calibrate
         self.false_alarms, self.epochs, self.steps = false_alarms, epochs, steps
         self.batch_size, self.learning_rate, self.seed = batch_size, learning_rate, seed
         self.device, self.threads, self.precision = device, threads, precision
@@ -132,7 +139,7 @@ class Listener(Estimator[CommandTask]):
         with needs_torch():
             from ensue.learn.classification import fit
 
-        from ensue.runtime.thresholds import careful_enough
+        from ensue.runtime.thresholds import careful_enough, missed_by
 
         options, self.findings_ = self._options(), ()
         others = long_recordings(negatives)
@@ -145,23 +152,21 @@ class Listener(Estimator[CommandTask]):
             negatives=others,
         )
         baseline = self._baseline(ready.task, ready.training, ready.validation)
+        how: dict[str, Any] = {"baseline": baseline, "resume": resume, "progress": progress}
+        place = None if checkpoint is None else Path(checkpoint)
         fitted = fit(
-            ready.training,
-            ready.validation,
-            ready.task,
-            options,
-            augment=ready.augment,
-            baseline=baseline,
-            checkpoint=None if checkpoint is None else Path(checkpoint),
-            resume=resume,
-            progress=progress,
+            ready.training, ready.validation, ready.task, options, augment=ready.augment, checkpoint=place, **how
+        )
+        weights, report = (
+            self._refit(ready, fitted, options, place, how) if options.refit else (fitted.weights, fitted.report)
         )
         task = fitted.task
         if ready.negatives:
-            runtime = CommandRuntime(task, {"network": fitted.weights})
-            hearing = careful_enough(runtime, ready.negatives, _words(task, ready.validation), options.false_alarms)
-            task = replace(task, hearing=hearing)
-        self._learned(task, {"network": fitted.weights}, fitted.report)
+            hearing = careful_enough(CommandRuntime(task, {"network": weights}), ready.negatives, options.false_alarms)
+            tried = CommandRuntime(task, {"network": fitted.weights})  # which has not learned from the validation words
+            missed = missed_by(tried, _words(task, ready.validation), hearing.threshold)
+            task = replace(task, hearing=replace(hearing, missed=missed))
+        self._learned(task, {"network": weights}, report)
         self.scores_ = fitted.scores
         for finding in (*results(fitted.scores, fitted.before, task.temperature, baseline), task.hearing.told):
             self._say(finding)
@@ -225,6 +230,38 @@ class Listener(Estimator[CommandTask]):
             "causal": task.streams,
             "usual_seconds": round(task.usual * task.plain.hop, 3),
         }  # fmt: skip
+
+    def _refit(
+        self,
+        ready: Ready,
+        fitted: Fitted[CommandTask],
+        options: CommandOptions,
+        checkpoint: Path | None,
+        how: dict[str, Any],
+    ) -> tuple[Weights, TrainingReport]:
+        """Weights that were learned from all recordings for as many steps as the first ones, where that went to its end."""
+        from ensue.learn.classification import fit
+
+        report, progress = fitted.report, how["progress"]
+        if ready.everything is None or report.stopped == "interrupted":
+            return fitted.weights, report
+        place = None if checkpoint is None else Path(f"{checkpoint}-all")
+        again = fit(
+            ready.everything,
+            ready.validation,
+            fitted.task,
+            replace(options, calibrate=False, steps=report.steps),
+            augment=ready.augment_everything,
+            baseline=how["baseline"],
+            checkpoint=place,
+            resume=bool(how["resume"] and place is not None and place.exists()),
+            # what it says of rows that it learns from would look like a score
+            progress=None if progress is None else lambda each: progress(replace(each, validation=None)),
+        )
+        if again.report.stopped == "interrupted":
+            return fitted.weights, replace(report, stopped="interrupted")
+        self._say(f"Learned anew from all {len(ready.everything):,} recordings; the scores are those of before.")
+        return again.weights, report
 
     def _learned(self, task: CommandTask, weights: dict[str, Weights], report: TrainingReport) -> None:
         super()._learned(task, weights, report)

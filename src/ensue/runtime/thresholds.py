@@ -23,14 +23,11 @@ QUIET = 10
 """In a hundred frames of a recording, the quietest, that such quiet is made of."""
 
 
-def careful_enough(
-    runtime: CommandRuntime, negatives: Iterable[Any], words: Sequence[tuple[Frames, str]], most: float
-) -> Hearing:
+def careful_enough(runtime: CommandRuntime, negatives: Iterable[Any], most: float) -> Hearing:
     """The lowest threshold by which recordings without the words give at most so many false alarms an hour.
 
     Args:
         negatives: recordings, at least one.
-        words: frames of recordings with one of the words each, and which; they are heard as in a stream.
         most: false alarms an hour.
     """
     usual, seconds = runtime.task.hearing, 0.0
@@ -44,17 +41,15 @@ def careful_enough(
     hours = seconds / 3600
     alarms = {each: sum(_count(found, each, usual.rest) for found in heard) / hours for each in THRESHOLDS}
     chosen = next((each for each in THRESHOLDS if alarms[each] <= most), THRESHOLDS[-1])
-    return replace(
-        usual,
-        threshold=chosen,
-        false_alarms=round(alarms[chosen], 3),
-        hours=round(hours, 4),
-        missed=missed_by(runtime, words, chosen),
-    )
+    return replace(usual, threshold=chosen, false_alarms=round(alarms[chosen], 3), hours=round(hours, 4))
 
 
 def missed_by(runtime: CommandRuntime, words: Sequence[tuple[Frames, str]], threshold: float) -> float | None:
-    """The share of recordings, each of a word, in which a stream does not hear it first; None without any."""
+    """The share of recordings, each of a word, in which a stream does not hear it first; None without any.
+
+    Args:
+        words: frames of each, and the word.
+    """
     missed = 0
     for frames, word in words:
         first = next(

@@ -48,6 +48,10 @@ class Ready:
     """Its items are `Raw`."""
     validation: Labelled
     augment: Augment | None
+    everything: Labelled | None
+    """All of them, where those to validate on were set aside by us ..."""
+    augment_everything: Augment | None
+    """... and how they are changed."""
     negatives: tuple[Path, ...]
     """Long recordings without these words, to choose the threshold by."""
 
@@ -97,8 +101,12 @@ def prepare(
     for finding in check_classes(rows, held_rows):
         say(finding)
     task = CommandTask(front_end, rows.classes, options.sizes(), usual=usual)
-    augment = _Anew(anew, known.raw, lead=options.streaming) if options.augment else None
-    return Ready(task, rows, held_rows, augment, tuple(negatives))
+    every = replace(rows, items=rows.items + held_rows.items, labels=rows.labels + held_rows.labels)
+    changed = [
+        _Anew(anew, raw, lead=options.streaming) if options.augment else None
+        for raw in (known.raw, known.raw + held.raw)
+    ]
+    return Ready(task, rows, held_rows, changed[0], every if valid is None else None, changed[1], tuple(negatives))
 
 
 @dataclass
@@ -192,7 +200,7 @@ def read_clips(clips: LabelledFiles, anew: WordsAnew, say: Say) -> tuple[Labelle
             else f"Left out {names}: {why}"
         )
     for sentence, count in found.most_common(3):
-        say(sentence if count == 1 else f"{count:,} recordings: {sentence}")
+        say(f"{count:,} recording{'s' * (count > 1)}: {sentence}")
     return clips.take(kept), raw
 
 

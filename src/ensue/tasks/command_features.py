@@ -34,20 +34,20 @@ class WordsAnew(HeardAnew):
     """
 
     stretch: float = 0.2
-    warp: float = 0.15
+    warp: float = 0.1
     noises: Sequence[Floats] = ()
     """Frames of recordings without speech, as `raw` gives them; without any, noise is made."""
-    noise_share: float = 0.6
+    noise_share: float = 0.3
     """How often there is noise ..."""
-    loudest_noise: float = 5.0
+    loudest_noise: float = 10.0
     """... and decibels by which speech is at least louder than it ..."""
-    softest_noise: float = 30.0
+    softest_noise: float = 40.0
     """... and at most."""
     gain: float = 8.0
     """Decibels louder or softer at most."""
     shift: float = 0.1
     """Seconds earlier or later at most."""
-    colour: float = 6.0
+    colour: float = 8.0
     """Decibels by which a microphone is better or worse at one end of the spectrum at most."""
     band_masks: int = 2
     band_share: float = 0.15

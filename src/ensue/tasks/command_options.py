@@ -26,7 +26,7 @@ class CommandRecipe:
 PRESETS: Mapping[str, CommandRecipe] = MappingProxyType(
     {
         "fast": CommandRecipe((64,), 64, epochs=20, least_steps=600),
-        "default": CommandRecipe((96, 96), 96, epochs=60, least_steps=2500),
+        "default": CommandRecipe((128,), 96, epochs=60, least_steps=2500),
         "thorough": CommandRecipe((128, 128), 128, epochs=120, least_steps=6000),
     }
 )
@@ -61,6 +61,8 @@ class CommandOptions:
     """What a recording counts: 'equal', or 'balanced' by how rare its class is."""
     label_smoothing: float = 0.1
     """Share of the probability that a label gives away to all classes."""
+    refit: bool = True
+    """At last, learn anew from all recordings, those among them that were set aside to validate on."""
     calibrate: bool = True
     """Divide log probabilities by the temperature that suits the validation recordings best."""
     false_alarms: float = 1.0
@@ -85,7 +87,7 @@ class CommandOptions:
     def __post_init__(self) -> None:
         check_names(self, preset=PRESETS, class_weights=("equal", "balanced"))
         check_training("command", self)
-        check_switches(self, "streaming", "augment", "calibrate")
+        check_switches(self, "streaming", "augment", "refit", "calibrate")
         for name in ("hidden_size", "layers", "batch_size", "bands"):
             if getattr(self, name) is not None:
                 check_whole("command", name, getattr(self, name))
