@@ -11,15 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ensue.data.groups import set_aside
 from ensue.data.labelled import Labelled, check_classes, label_name
-from ensue.data.labelled_files import LabelledFiles
-from ensue.data.manifests import TEST, TRAINING, VALIDATION, few
+from ensue.data.labelled_files import LabelledFiles, divided
+from ensue.data.manifests import few
 from ensue.data.video.anew import BodiesAnew, FeaturesAnew, FilmsAnew
 from ensue.data.video.clips import FILMS, PICTURES
 from ensue.data.video.front_end import VideoFrontEnd
 from ensue.data.video.keypoints import KeypointFrontEnd
-from ensue.data.video.labelled_clips import labelled_clips
+from ensue.data.video.labelled_clips import CLIPS, labelled_clips
 from ensue.data.video.skeletons import FLAT, skeleton_of
 from ensue.errors import DataError, EnsueError, MissingExtraError, UsageError
 from ensue.tasks.action_options import ActionOptions
@@ -79,7 +78,7 @@ def prepare(clips: LabelledFiles, valid: LabelledFiles | None, options: ActionOp
     """Read, check and divide. Raises `DataError` where nothing can be learned from."""
     for finding in clips.findings:
         say(finding)
-    training, validation = _divided(clips, valid, options.seed, say)
+    training, validation = divided(clips, valid, CLIPS, SHARE, options.seed, say)
     front_end = front_end_for(training.items, options)
     training, known = read_clips(training, front_end, say)
     validation, held = read_clips(validation, front_end, say)
@@ -182,30 +181,6 @@ def loaded(item: Any, front_end: FrontEnd) -> Any:
 
     takes_files = not isinstance(front_end, AudioFrontEnd)
     return item if takes_files or not isinstance(item, str | Path) else _array(item)
-
-
-def _divided(
-    clips: LabelledFiles, valid: LabelledFiles | None, seed: int, say: Say
-) -> tuple[LabelledFiles, LabelledFiles]:
-    splits = [each.lower() for each in clips.splits or ()]
-    unread = sum(each in TEST for each in splits)
-    if unread:
-        say(f"{unread:,} clips are for testing and stay unread.")
-    held = [row for row, each in enumerate(splits) if each in VALIDATION]
-    known = [row for row, each in enumerate(splits) if each in TRAINING] if splits else list(range(len(clips)))
-    if splits and not known:
-        known = [row for row, each in enumerate(splits) if each not in (*TEST, *VALIDATION)]
-    if not known:
-        raise DataError("No clip is to be learned from: the column of parts marks them for other things.")
-    training = clips.take(known)
-    if valid is not None:
-        return training, valid
-    if held:
-        return training, clips.take(held)
-    rows, aside, said = set_aside(training.labels, training.subjects, SHARE, seed, "subjects")
-    if said is not None:
-        say(said)
-    return training.take(rows.tolist()), training.take(aside.tolist())
 
 
 def _normalised(front_end: Any, known: Sequence[NDArray[Any]]) -> FrontEnd:

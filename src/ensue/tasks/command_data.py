@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensue.data.audio.features import AudioFrontEnd
+from ensue.data.audio.labelled_recordings import RECORDINGS
 from ensue.data.audio.recordings import rate_of, read_audio
-from ensue.data.groups import set_aside
 from ensue.data.labelled import Labelled, check_classes
-from ensue.data.labelled_files import LabelledFiles
-from ensue.data.manifests import TEST, TRAINING, VALIDATION, few
+from ensue.data.labelled_files import LabelledFiles, divided
+from ensue.data.manifests import few
 from ensue.errors import DataError, EnsueError, MissingExtraError
 from ensue.tasks.classifying import Augment, Raw
 from ensue.tasks.command_features import WordsAnew
@@ -76,7 +76,7 @@ def prepare(
     """
     for finding in clips.findings:
         say(finding)
-    training, validation = _divided(clips, valid, options.seed, say)
+    training, validation = divided(clips, valid, RECORDINGS, SHARE, options.seed, say)
     if len(set(training.labels)) < 2 and not negatives:
         raise DataError(
             f"There is one word, '{training.labels[0]}', expected two or more to tell apart: give recordings of another one, "
@@ -208,30 +208,6 @@ def raw_of(item: Any, anew: WordsAnew) -> tuple[Floats, tuple[str, ...]]:
     """Frames of one recording, and what was found in it."""
     recording = read_audio(item) if isinstance(item, str | Path) else item
     return anew.raw(recording), getattr(recording, "findings", ())
-
-
-def _divided(
-    clips: LabelledFiles, valid: LabelledFiles | None, seed: int, say: Say
-) -> tuple[LabelledFiles, LabelledFiles]:
-    splits = [each.lower() for each in clips.splits or ()]
-    unread = sum(each in TEST for each in splits)
-    if unread:
-        say(f"{unread:,} recordings are for testing and stay unread.")
-    held = [row for row, each in enumerate(splits) if each in VALIDATION]
-    known = [row for row, each in enumerate(splits) if each in TRAINING] if splits else list(range(len(clips)))
-    if splits and not known:
-        known = [row for row, each in enumerate(splits) if each not in (*TEST, *VALIDATION)]
-    if not known:
-        raise DataError("No recording is to be learned from: the column of parts marks them for other things.")
-    training = clips.take(known)
-    if valid is not None:
-        return training, valid
-    if held:
-        return training, clips.take(held)
-    rows, aside, said = set_aside(training.labels, training.subjects, SHARE, seed, "speakers")
-    if said is not None:
-        say(said)
-    return training.take(rows.tolist()), training.take(aside.tolist())
 
 
 def _front_end(items: Sequence[Any], options: CommandOptions, say: Say) -> AudioFrontEnd:

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from ensue.data.labelled import label_name
-from ensue.data.labelled_files import LabelledFiles, subjects_in
-from ensue.data.manifests import SOUND, SPEAKERS, SPLITS, few
-from ensue.errors import DataError, UsageError, nearest
+from ensue.data.labelled_files import Kind, LabelledFiles, labelled_table, subjects_in
+from ensue.data.manifests import SOUND, SPEAKERS
+from ensue.errors import DataError, UsageError
 
 FILES = ("file", "path", "audio", "audio_filepath", "wav", "filename", "file_name", "recording", "clip")
 LABELS = ("label", "word", "command", "class", "digit", "keyword", "category")
@@ -57,7 +57,7 @@ def labelled_recordings(path: str | Path) -> LabelledFiles:
     path = Path(path)
     if not path.exists():
         raise DataError(f"There is no folder or table '{path}': check its path.")
-    return _folder(path) if path.is_dir() else _table(path)
+    return _folder(path) if path.is_dir() else labelled_table(path, RECORDINGS)
 
 
 def listed_recordings(items: Sequence[Any], labels: Sequence[Any], speakers: Sequence[Any] | None) -> LabelledFiles:
@@ -131,40 +131,4 @@ def _folder(path: Path) -> LabelledFiles:
     return LabelledFiles(tuple(items), tuple(labels), speakers, None, tuple(findings))
 
 
-def _table(path: Path) -> LabelledFiles:
-    from ensue.data.tables import read_table
-
-    frame = read_table(path).frame
-    plain = {each.strip().lower(): each for each in frame.columns}
-
-    def column(known: Sequence[str]) -> list[str] | None:
-        name = next((plain[each] for each in known if each in plain), None)
-        return None if name is None else ["" if each is None else str(each).strip() for each in frame[name].to_list()]
-
-    files, labels = column(FILES), column(LABELS)
-    if files is None or labels is None:
-        missing = "file" if files is None else "label"
-        raise DataError(
-            f"'{path}' has no column '{missing}' ({', '.join(frame.columns)}), expected file and label, and perhaps speaker "
-            f"and split: {nearest(missing, frame.columns)}"
-        )
-    there = [path.parent / each for each in files]
-    rows = [row for row, each in enumerate(there) if files[row] and labels[row] and each.is_file()]
-    findings = []
-    lost = [files[row] for row, each in enumerate(there) if files[row] and not each.is_file()]
-    if lost:
-        findings.append(f"Left out {few(lost)}, not to be found beside '{path}'.")
-    blank = sum(not (name and label) for name, label in zip(files, labels, strict=True))
-    if blank:
-        findings.append(f"Left out {blank:,} row{'s' * (blank > 1)} without a file or a label.")
-    if not rows:
-        raise DataError(f"No row of '{path}' has a label and a file that is there: check its columns.")
-    speakers, splits = column(TALKERS), column(SPLITS)
-    if speakers is not None and not all(speakers[row] for row in rows):
-        findings.append("The column of speakers has gaps and is not used.")
-        speakers = None
-    named = speakers_in([Path(each).stem for each in files]) if speakers is None else tuple(speakers)
-    names = tuple(label_name(each or "-", row + 1) for row, each in enumerate(labels))
-    kept = LabelledFiles(tuple(there), names, named, None if splits is None else tuple(splits)).take(rows)
-    findings.insert(0, f"{len(kept):,} recordings of {len(set(kept.labels))} words in '{path}'.")
-    return LabelledFiles(kept.items, kept.labels, kept.subjects, kept.splits, tuple(findings))
+RECORDINGS = Kind("recording", "word", "speaker", FILES, LABELS, TALKERS, speakers_in)

@@ -6,20 +6,22 @@ MediaPipe scripts write them (FOLDER/action/sequence/0.npy).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from ensue.data.labelled_files import LabelledFiles, subjects_in
-from ensue.data.manifests import SPEAKERS, SPLITS, few
+from ensue.data.labelled_files import Kind, LabelledFiles, labelled_table, subjects_in
+from ensue.data.manifests import SPEAKERS
 from ensue.data.video.clips import FILMS, PICTURES, natural
 from ensue.data.video.keypoint_files import KEYPOINTS
-from ensue.errors import DataError, nearest
+from ensue.errors import DataError
 
 FILES = ("file", "path", "video", "clip", "filename", "file_name", "keypoints")
 LABELS = ("label", "action", "class", "sign", "gesture", "activity", "category")
 SUBJECTS = (*SPEAKERS, "person", "actor", "signer", "participant", "user", "group")
+
+
+CLIPS = Kind("clip", "action", "subject", FILES, LABELS, SUBJECTS, subjects_in)
 
 
 def labelled_clips(path: str | Path) -> LabelledFiles:
@@ -27,7 +29,7 @@ def labelled_clips(path: str | Path) -> LabelledFiles:
     path = Path(path)
     if not path.exists():
         raise DataError(f"There is no folder or table {path}: check its path.")
-    return _folder(path) if path.is_dir() else _table(path)
+    return _folder(path) if path.is_dir() else labelled_table(path, CLIPS)
 
 
 def is_clip(path: Path) -> bool:
@@ -90,42 +92,3 @@ def _clips_in(folder: Path) -> list[Path]:
         elif each.is_dir():
             found += _clips_in(each)
     return found
-
-
-def _table(path: Path) -> LabelledFiles:
-    from ensue.data.tables import read_table
-
-    frame = read_table(path).frame
-    plain = {each.strip().lower(): each for each in frame.columns}
-
-    def column(known: Sequence[str]) -> list[str] | None:
-        name = next((plain[each] for each in known if each in plain), None)
-        return None if name is None else ["" if each is None else str(each).strip() for each in frame[name].to_list()]
-
-    files, labels = column(FILES), column(LABELS)
-    if files is None or labels is None:
-        missing = "file" if files is None else "label"
-        raise DataError(
-            f"'{path}' has no column '{missing}' ({', '.join(frame.columns)}), expected file and label, and perhaps subject "
-            f"and split: {nearest(missing, frame.columns)}"
-        )
-    there = [path.parent / each for each in files]
-    rows = [row for row, each in enumerate(there) if files[row] and labels[row] and each.exists()]
-    findings = []
-    lost = [files[row] for row, each in enumerate(there) if files[row] and not each.exists()]
-    if lost:
-        findings.append(f"Left out {few(lost)}, not to be found beside '{path}'.")
-    blank = sum(not (name and label) for name, label in zip(files, labels, strict=True))
-    if blank:
-        findings.append(f"Left out {blank:,} row{'s' * (blank > 1)} without a file or a label.")
-    if not rows:
-        raise DataError(f"No row of '{path}' has a label and a file that is there: check its columns.")
-    subjects, splits = column(SUBJECTS), column(SPLITS)
-    if subjects is not None and not all(subjects[row] for row in rows):
-        findings.append("The column of subjects has gaps and is not used.")
-        subjects = None
-    named = subjects_in([Path(each).stem for each in files]) if subjects is None else tuple(subjects)
-    whole = LabelledFiles(tuple(there), tuple(labels), named, None if splits is None else tuple(splits), ())
-    kept = whole.take(rows)
-    findings.insert(0, f"{len(kept):,} clips of {len(set(kept.labels))} actions in '{path}'.")
-    return LabelledFiles(kept.items, kept.labels, kept.subjects, kept.splits, tuple(findings))
