@@ -13,10 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import ensue
+from ensue.data.audio.features import AudioFrontEnd
 from ensue.errors import ConfigError, DataError, UsageError
 from ensue.estimators.listener import Listener
 from ensue.runtime.hearing import CommandStream, Heard
-from ensue.tasks.commands import Hearing
+from ensue.runtime.thresholds import careful_enough
+from ensue.tasks.classification import ClassifierSizes
+from ensue.tasks.commands import CommandTask, Hearing
 from some_words import LONG, QUIET, RATE, WORDS, murmur, said
 
 soundfile = pytest.importorskip("soundfile")
@@ -166,6 +169,7 @@ def test_clips_shorter_than_the_sound_of_a_window_are_answered(either: Listener)
     assert either.predict([SOUNDS[0][:50]])[0] in either.classes_
     stream = either.stream()
     assert stream.update(np.zeros(3, np.float32)) == [] and stream.finish() == []
+    assert stream.update(SOUNDS[0][:900]) == []  # a tenth of a second is no word yet
 
 
 @pytest.mark.parametrize(
@@ -223,3 +227,31 @@ def test_ctrl_c_while_it_learns_anew_keeps_the_first(tmp_path: Path) -> None:
     alone = Listener(refit=False, **some).fit(SOUNDS, LABELS, speakers=SPEAKERS)
     assert stopped.report_.stopped == "interrupted"
     np.testing.assert_array_equal(stopped.predict_proba(SOUNDS), alone.predict_proba(SOUNDS))
+
+
+class Scripted:
+    """A runtime that is as sure of "yes" as its input says."""
+
+    def __init__(self) -> None:
+        self.task = CommandTask(
+            AudioFrontEnd(rate=RATE), ("no", "yes", "_silence_"), ClassifierSizes((4,), 4), usual=10
+        )
+
+    def windows(self, raw: np.ndarray, ends: Sequence[int]) -> np.ndarray:
+        sure = np.array([raw[end - 1, 0] for end in ends])
+        return np.stack([0 * sure, sure, 1 - sure], axis=1)
+
+
+@pytest.mark.parametrize(
+    ("most", "threshold", "count"), [(0.5, 0.9001, 0), (1.0, 0.8001, 1), (2.5, 0.7001, 2), (9.0, 0.5, 4)]
+)
+def test_the_threshold_is_the_lowest_that_is_careful_enough(most: float, threshold: float, count: int) -> None:
+    frames = np.zeros((360_000, 40), np.float32)  # an hour
+    for at, sure in ((1000, 0.9), (50_000, 0.8), (100_000, 0.7), (200_000, 0.6), (300_000, 0.4)):
+        frames[at : at + 11, 0] = sure
+    runtime: Any = Scripted()
+    object.__setattr__(runtime.task, "hearing", Hearing(smooth=0.0))
+    runtime.task.__dict__["raw"] = lambda given: given
+    found = careful_enough(runtime, [frames], most)
+    assert (found.threshold, found.false_alarms) == (pytest.approx(threshold, abs=2e-4), count)
+    assert found.hours == 1.0

@@ -26,7 +26,7 @@ Floats = NDArray[np.float64]
 PIECE = 10
 """Seconds of a recording that are listened to at once."""
 BEGIN = 0.5
-"""The share of a window that has to be there before the first answer."""
+"""The share of a usual clip that has to be there before the first word is heard."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +72,7 @@ class CommandStream:
         self._runtime, self.task = runtime, runtime.task
         self.hearing = hearing or self.task.hearing
         self._every = max(1, round(self.hearing.every / self.task.plain.hop))
+        self._first = round(max(1, round(self.task.usual * BEGIN)) * self.task.plain.hop, 6)
         self._smoothing = Smoothing(self.hearing.smooth)
         self.reset()
 
@@ -135,11 +136,13 @@ class CommandStream:
         joined, before = np.concatenate([self._recent, raw]), self._frames
         self._frames += len(raw)
         offset = self._frames - len(joined)
-        first = max(1, round(self.task.usual * BEGIN))
-        ends = [each for each in range(before + 1, self._frames + 1) if each % self._every == 0 and each >= first]
+        ends = [each for each in range(before + 1, self._frames + 1) if each % self._every == 0 and self._enough(each)]
         self._recent = joined[-self.task.usual :].copy()
         answers = self._runtime.windows(joined, [each - offset for each in ends])
         return [round(each * self.task.plain.hop, 6) for each in ends], answers
+
+    def _enough(self, frames: int) -> bool:
+        return round(frames * self.task.plain.hop, 6) >= self._first
 
     def _decide(self, time: float, probabilities: Floats) -> Heard | None:
         smoothed = self._smoothing.add(probabilities, time)
@@ -147,7 +150,7 @@ class CommandStream:
         self.partial = Heard(time, self.task.classes[best], float(smoothed[best]))
         if self.partial.word not in self.task.words or self.partial.confidence < self.hearing.threshold:
             return None
-        if time - self._last < self.hearing.rest:
+        if time < self._first or time - self._last < self.hearing.rest:
             return None
         self._last = time
         return self.partial

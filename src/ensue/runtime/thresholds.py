@@ -15,8 +15,10 @@ from ensue.tasks.commands import Hearing
 
 Frames = NDArray[np.float32]
 
-THRESHOLDS = (*(round(0.5 + 0.02 * each, 2) for each in range(24)), 0.97, 0.98, 0.985, 0.99, 0.995, 0.998)
-"""What is tried, from the most willing to the most careful."""
+LOWEST = 0.5
+"""No threshold is lower."""
+FINE = 1e-4
+"""Thresholds are told apart by so much."""
 AROUND = 0.6
 """Seconds of quiet before and after a word, when it is counted whether it is heard."""
 QUIET = 10
@@ -39,9 +41,18 @@ def careful_enough(runtime: CommandRuntime, negatives: Iterable[Any], most: floa
     if not seconds:
         raise DataError("There is no sound without the words to choose a threshold by: give some, or none at all.")
     hours = seconds / 3600
-    alarms = {each: sum(_count(found, each, usual.rest) for found in heard) / hours for each in THRESHOLDS}
-    chosen = next((each for each in THRESHOLDS if alarms[each] <= most), THRESHOLDS[-1])
-    return replace(usual, threshold=chosen, false_alarms=round(alarms[chosen], 3), hours=round(hours, 4))
+
+    def alarms(threshold: float) -> float:
+        return sum(_count(each, threshold, usual.rest) for each in heard) / hours
+
+    # alarms grow fewer just above what was heard, nowhere else
+    steps = sorted({np.ceil(word.confidence / FINE) * FINE for each in heard for word in each})
+    low, high = 0, len(steps)  # the first step that is careful enough; behind the last one there is no alarm at all
+    tried = [LOWEST, *(min(1.0, round(each, 4)) for each in steps)]
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if alarms(tried[middle]) <= most else (middle + 1, high)
+    return replace(usual, threshold=tried[low], false_alarms=round(alarms(tried[low]), 3), hours=round(hours, 4))
 
 
 def missed_by(runtime: CommandRuntime, words: Sequence[tuple[Frames, str]], threshold: float) -> float | None:
@@ -69,7 +80,7 @@ def in_quiet(runtime: CommandRuntime, frames: Frames) -> Frames:
 
 def _everything(runtime: CommandRuntime, frames: Frames) -> list[Heard]:
     """Every moment at which a word is likelier than the lowest threshold."""
-    stream = CommandStream(runtime, replace(runtime.task.hearing, threshold=THRESHOLDS[0], rest=0.0))
+    stream = CommandStream(runtime, replace(runtime.task.hearing, threshold=LOWEST, rest=0.0))
     return stream.frames(frames, last=True)
 
 

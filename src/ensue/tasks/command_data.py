@@ -87,8 +87,9 @@ def prepare(
     usual = max(1, int(np.median([len(each) for each in known.raw])))
     dice = np.random.default_rng((options.seed, 11))
     noises = _with_silence(known, held, usual, long_frames(noise, anew, say), dice, say)
+    others = _Others(())
     if negatives:
-        _with_unknown(known, held, usual, long_frames(negatives[::2], anew, say), dice, say)
+        others = _with_unknown(known, held, usual, long_frames(negatives[::2], anew, say), dice, say)
         negatives = negatives[1::2]
     if not any(name.lower() in UNKNOWN for name in known.labels):
         say(
@@ -103,7 +104,7 @@ def prepare(
     task = CommandTask(front_end, rows.classes, options.sizes(), usual=usual)
     every = replace(rows, items=rows.items + held_rows.items, labels=rows.labels + held_rows.labels)
     changed = [
-        _Anew(anew, raw, lead=options.streaming) if options.augment else None
+        _Anew(anew, raw, others, usual, options.streaming) if options.augment else None
         for raw in (known.raw, known.raw + held.raw)
     ]
     return Ready(task, rows, held_rows, changed[0], every if valid is None else None, changed[1], tuple(negatives))
@@ -149,14 +150,27 @@ def _with_silence(
 
 def _with_unknown(
     known: _Rows, held: _Rows, usual: int, long: Sequence[Floats], dice: np.random.Generator, say: Say
-) -> None:
-    """Pieces of other speech as unknown words, twice as many as of a word, a tenth of them to validate on."""
+) -> _Others:
+    """Pieces of other speech as unknown words, half as many as there are words, and some to validate on."""
     name = next((each for each in sorted(set(known.labels)) if each.lower() in UNKNOWN), UNKNOWN[0])
     aside = max(1, len(long) // 10)  # whole recordings, so that none is on both sides
-    count = max(LEAST_MADE, 2 * known.usual)
-    known.add(pieces(long[aside:] or long, usual, count, dice), name)
-    held.add(pieces(long[:aside], usual, max(1, count // 10), dice), name)
-    say(f"{count:,} pieces of {len(long):,} recordings without the words are learned from as '{name}'.")
+    count = max(LEAST_MADE, len(known.labels) // 2)
+    first, learned = len(known.labels), long[aside:] or long
+    known.add(pieces(learned, usual, count, dice), name)
+    held.add(pieces(long[:aside], usual, max(1, min(2 * held.usual, count // 10)), dice), name)
+    say(
+        f"{len(long):,} recordings without the words are learned from as '{name}', {count:,} pieces at a time, each time "
+        "other ones."
+    )
+    return _Others(learned, range(first, len(known.labels)))
+
+
+@dataclass(frozen=True)
+class _Others:
+    """Long recordings without the words, and the training rows that are pieces of them, cut anew each time."""
+
+    long: Sequence[Floats]
+    rows: range = range(0)
 
 
 @dataclass(frozen=True)
@@ -165,10 +179,15 @@ class _Anew:
 
     anew: WordsAnew
     rows: Sequence[Floats]
+    others: _Others
+    usual: int
     lead: bool = False
 
     def __call__(self, row: int, dice: np.random.Generator) -> Floats:
-        x = self.anew.altered(self.rows[row], dice)
+        raw = self.rows[row]
+        if row in self.others.rows:
+            raw = pieces(self.others.long, self.usual, 1, dice)[0]
+        x = self.anew.altered(raw, dice)
         if self.lead and dice.random() < 0.5:
             before = self.anew.altered(self.rows[int(dice.integers(len(self.rows)))], dice)
             x = np.concatenate([before[-int(dice.integers(1, len(before) + 1)) :], x])

@@ -72,7 +72,12 @@ class Hearing:
         )
         if not self.false_alarms and self.hours < ENOUGH:  # the rule of three, for events that were not seen
             found += f", so short that up to {3 / self.hours:.0f} an hour are possible"
-        return found + ("." if self.missed is None else f". {self.missed:.1%} of the validation words are missed.")
+        if self.missed is None:
+            return found + "."
+        found += f". {self.missed:.1%} of the validation words are missed"
+        return found + (
+            ", most of them: allow more false alarms, or give more recordings." if self.missed > 0.5 else "."
+        )
 
 
 @dataclass(frozen=True)
