@@ -68,7 +68,7 @@ def listen(place: Path, minutes: int) -> dict[str, float]:
             words += len(stream.update(sound[at : at + size]))
             times.append(time.perf_counter() - began)
             at = (at + size) % (len(sound) - size)
-        spent.append(times)
+        spent.append(np.array(times, np.float32))
         memory.append(resident())
     assert "torch" not in sys.modules
     milliseconds = 1000 * np.array(spent)

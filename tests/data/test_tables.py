@@ -173,6 +173,19 @@ def test_what_stands_above_a_table(
     assert finding in table.findings
 
 
+def test_rows_that_look_like_something_compressed_are_read(read: Callable[..., Table]) -> None:
+    assert read("text,number\n^6,0\n").frame["text"].to_list() == ["^6"]
+
+
+def test_a_cell_may_be_very_long_and_a_quote_may_never_close(read: Callable[..., Table]) -> None:
+    long = ("hated it, " * 20_000).strip()
+    frame = read(f'text,mood\n"{long}",bad\n"fine, really",good\n').frame
+    assert frame["text"].to_list() == [long, "fine, really"] and frame["mood"].to_list() == ["bad", "good"]
+    lines = "".join(f"{number} and more words,{number}\n" for number in range(10_000))
+    frame = read(f'text,number\n"never closed,1\n{lines}').frame
+    assert len(frame) == 10_001
+
+
 def test_quoted_cells_may_hold_separators_quotes_and_lines(read: Callable[..., Table]) -> None:
     table = read('name,y\n"a, b",1\n"say ""hi""",2\n"two\nlines",3\n')
     assert table.frame.rows() == [("a, b", 1), ('say "hi"', 2), ("two\nlines", 3)]

@@ -129,6 +129,7 @@ def run(arguments: Sequence[str]) -> int:
             return 0
         return int(stop.code or 0)
     except (KeyboardInterrupt, typer.Abort):
+        print("ensue: interrupted.", file=sys.stderr)  # noqa: T201
         return 130
     except Exception as error:
         if "--debug" in arguments:

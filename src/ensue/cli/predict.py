@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 TABLES = (".csv", ".tsv", ".parquet", ".jsonl", ".ndjson", ".arrow", ".feather", ".json")
 """Endings of files that are read as tables; any other is read line by line."""
 PACKED = (".gz", ".xz", ".bz2", ".zip", ".zst")
+LONGEST_PATH = 1000
 EXPLAINED = 200
 """Texts that are explained at most."""
 CLIPS = "Clips (a model of ensue train action)"
@@ -125,10 +126,14 @@ def _refuse(reads: str, **given: bool) -> None:
 
 def _given(classifier: Classifier, texts: Sequence[str] | None, file: str | None) -> Sequence[Any]:
     """What is to be classified; a blank text stands for a blank line."""
+    if texts == ["-"]:
+        return _lines_of_stdin()
     if texts:
         for text in texts:
             if not text.strip():
                 raise DataError("The text is empty, expected at least one word: leave it out.")
+            if len(text) < LONGEST_PATH and Path(text).is_file():
+                raise UsageError(f"'{text}' is a file, and a text was expected: give --file {text}.")
         return list(texts)
     if file is not None and (_is_table(file) or not classifier.task_.reads_text):
         return classifier.items_of(file if file == "-" else Path(file))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ensue.cli.console import Voice
+from ensue.cli.models import of_task
 from ensue.cli.options import Levels, Model, Weights, names
 from ensue.cli.options import levels as parse_levels
 from ensue.errors import DataError, StorageError, UsageError
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from ensue.cli.streaming.session import Session
     from ensue.cli.streaming.state_file import StateFile
     from ensue.data.schema import Schema
+    from ensue.estimators import Forecaster
 
 
 def stream(
@@ -73,7 +75,7 @@ def stream(
     percentages = parse_levels(levels)
     check_kind(format)
     _check_counts(horizon, every, save_every, state)
-    forecaster = load(model, weights=weights)
+    forecaster: Forecaster = of_task(load(model, weights=weights), "forecasting", model)
     voice.findings(forecaster.findings_)
     schema = forecaster.schema
     _check_horizon(schema, horizon)

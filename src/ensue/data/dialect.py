@@ -8,8 +8,10 @@ from __future__ import annotations
 import csv
 import itertools
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from ensue.errors import DataError
 
@@ -26,6 +28,8 @@ _TIME = re.compile(
 )
 _COMMENT = re.compile(r"\s*\"?(#|%|//)")
 _SAMPLE = 200
+LONGEST = 1 << 30
+"""Characters of a cell at most."""
 
 
 @dataclass(frozen=True)
@@ -101,13 +105,27 @@ def split(lines: Iterable[str], separator: str | None) -> list[list[str]]:
     """
     if separator is None:
         return [[_unquote(line)] for line in lines]
-    if separator == " ":
-        lines = (line.strip() for line in lines)
-    reader = csv.reader(lines, delimiter=separator, skipinitialspace=separator != "\t")
+    lines = [line.strip() for line in lines] if separator == " " else list(lines)
+    how: dict[str, Any] = {"delimiter": separator, "skipinitialspace": separator != "\t"}
     try:
-        return list(reader)
-    except csv.Error:  # a quote that never closes makes one endless cell: take quotes as ordinary signs then
-        return list(csv.reader(lines, delimiter=separator, quoting=csv.QUOTE_NONE))
+        return list(csv.reader(lines, **how))
+    except csv.Error:  # a cell of more than 131,072 characters: a long text, or a quote that never closes
+        pass
+    with _cells_of_any_length():
+        try:
+            return list(csv.reader(lines, strict=True, **how))
+        except csv.Error:  # it never closes: quotes are ordinary signs then
+            return list(csv.reader(lines, delimiter=separator, quoting=csv.QUOTE_NONE))
+
+
+@contextmanager
+def _cells_of_any_length() -> Iterator[None]:
+    """The csv module's own limit is one for the whole process, and is put back."""
+    before = csv.field_size_limit(LONGEST)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(before)
 
 
 def is_missing(cell: str) -> bool:

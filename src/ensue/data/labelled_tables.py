@@ -114,6 +114,8 @@ def _label(frame: pl.DataFrame, columns: Columns) -> str:
 def _text(frame: pl.DataFrame, columns: Columns, label: str | None) -> str | None:
     """The column of texts; None where there is none."""
     if columns.text is not None:
+        if columns.text == label:
+            raise DataError(f"The column '{label}' is named for the texts and for the labels: name two.")
         return _there(frame, columns.text)
     others = [name for name in frame.columns if name not in (label, columns.id)]
     named = [name for name in others if name.lower() in TEXTS]

@@ -91,8 +91,10 @@ def _cut_regular(body: str, dialect: Dialect) -> tuple[list[pl.Series], RowNumbe
     schema = {f"{index}": pl.String for index in range(width)}
     try:
         frame = pl.read_csv(data, has_header=False, separator=separator, schema=schema, quote_char='"')
-    except pl.exceptions.PolarsError:
-        return None  # a quote in the middle of a cell: the careful way knows what to do
+    except (pl.exceptions.PolarsError, OSError):
+        # a quote in the middle of a cell, or a first row that Polars takes for something compressed, as it does "^6,0": the
+        # careful way knows what to do
+        return None
     return (frame.get_columns(), RowNumbers(dialect.start + 1)) if frame.height == len(counts) else None
 
 

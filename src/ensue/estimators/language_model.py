@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from ensue.data.corpus import Prepared, blocks, last_part, prepare
 from ensue.data.text import SPECIAL, UNKNOWN, TextOptions
 from ensue.data.text_files import lines_ended
-from ensue.errors import ModelFileError, UsageError
+from ensue.errors import ModelFileError, UsageError, nearest
 from ensue.estimators.base import Estimator, needs_torch
 from ensue.layers.base import check_whole
 from ensue.reports import Progress
@@ -158,6 +158,10 @@ class LanguageModel(Estimator[LanguageModelTask]):
         check_whole("generate", "count", count)
         if not isinstance(prompt, str):
             raise UsageError(f"A {type(prompt).__name__} was given as prompt, expected a str.")
+        unknown = next((name for name in how if name not in Drawn.__dataclass_fields__), None)
+        if unknown is not None:
+            known = ("count", *Drawn.__dataclass_fields__)
+            raise UsageError(f"generate has no argument '{unknown}', {nearest(unknown, known)}")
         drawn = sampling or Drawn(**how)
         begun, decoder = lines_ended(prompt), runtime.front_end.decoder()
         decoder.after(begun)

@@ -82,7 +82,11 @@ class CommandStream:
         self._sound = self.task.plain.stream()
         self._steps = self.task.rest.stream() if self.task.streams else None
         self._network: list[NDArray[Any]] | None = None
-        self._recent = np.zeros((0, self.task.plain.columns), np.float32)
+        # before the first sound there was silence: half a window looks like nothing that was ever learned
+        quiet = np.log(self.task.plain.floor)
+        self._recent = np.full(
+            (0 if self.task.streams else self.task.usual, self.task.plain.columns), quiet, np.float32
+        )
         self._frames = 0
         """Mel frames so far; or, where the network carries its state, its steps."""
         self._last = -np.inf
@@ -136,13 +140,10 @@ class CommandStream:
         joined, before = np.concatenate([self._recent, raw]), self._frames
         self._frames += len(raw)
         offset = self._frames - len(joined)
-        ends = [each for each in range(before + 1, self._frames + 1) if each % self._every == 0 and self._enough(each)]
+        ends = [each for each in range(before + 1, self._frames + 1) if each % self._every == 0]
         self._recent = joined[-self.task.usual :].copy()
         answers = self._runtime.windows(joined, [each - offset for each in ends])
         return [round(each * self.task.plain.hop, 6) for each in ends], answers
-
-    def _enough(self, frames: int) -> bool:
-        return round(frames * self.task.plain.hop, 6) >= self._first
 
     def _decide(self, time: float, probabilities: Floats) -> Heard | None:
         smoothed = self._smoothing.add(probabilities, time)
