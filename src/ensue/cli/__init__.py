@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
@@ -50,6 +50,14 @@ class Verbs(TyperGroup):
             *("listen", "transcribe", "caption"),
             *("info", "pretrain", "demo"),
         ]
+
+    def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]  # as above
+        """Run a verb; one that Ctrl-C ends without a word of its own says that much."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            print("ensue: interrupted.", file=sys.stderr)  # noqa: T201
+            raise typer.Exit(130) from None
 
 
 app = typer.Typer(
@@ -129,7 +137,6 @@ def run(arguments: Sequence[str]) -> int:
             return 0
         return int(stop.code or 0)
     except (KeyboardInterrupt, typer.Abort):
-        print("ensue: interrupted.", file=sys.stderr)  # noqa: T201
         return 130
     except Exception as error:
         if "--debug" in arguments:

@@ -16,7 +16,7 @@ from ensue.data.audio.labelled_recordings import RECORDINGS
 from ensue.data.audio.recordings import rate_of, read_audio
 from ensue.data.labelled import Labelled, check_classes
 from ensue.data.labelled_files import LabelledFiles, divided
-from ensue.data.manifests import few
+from ensue.data.manifests import VALIDATION, few
 from ensue.errors import DataError, EnsueError, MissingExtraError
 from ensue.tasks.classifying import Augment, Raw
 from ensue.tasks.command_features import WordsAnew
@@ -107,7 +107,8 @@ def prepare(
         _Anew(anew, raw, others, usual, options.streaming) if options.augment else None
         for raw in (known.raw, known.raw + held.raw)
     ]
-    return Ready(task, rows, held_rows, changed[0], every if valid is None else None, changed[1], tuple(negatives))
+    chosen = valid is not None or any(each.lower() in VALIDATION for each in clips.splits or ())
+    return Ready(task, rows, held_rows, changed[0], None if chosen else every, changed[1], tuple(negatives))
 
 
 @dataclass
