@@ -242,16 +242,32 @@ class Scripted:
         return np.stack([0 * sure, sure, 1 - sure], axis=1)
 
 
-@pytest.mark.parametrize(
-    ("most", "threshold", "count"), [(0.5, 0.9001, 0), (1.0, 0.8001, 1), (2.5, 0.7001, 2), (9.0, 0.5, 4)]
-)
+@pytest.mark.parametrize(("most", "threshold", "count"), [(20.5, 0.6901, 20), (10, 0.7901, 10), (50, 0.5, 40)])
 def test_the_threshold_is_the_lowest_that_is_careful_enough(most: float, threshold: float, count: int) -> None:
-    frames = np.zeros((360_000, 40), np.float32)  # an hour
-    for at, sure in ((1000, 0.9), (50_000, 0.8), (100_000, 0.7), (200_000, 0.6), (300_000, 0.4)):
-        frames[at : at + 11, 0] = sure
+    found = careful_enough(scripted(), [an_hour([0.5 + 0.01 * each for each in range(40)])], most)
+    assert (found.threshold, found.false_alarms) == (pytest.approx(threshold, abs=2e-4), count)
+    assert found.hours == 1.0
+
+
+def test_too_few_alarms_to_be_counted_are_reckoned() -> None:
+    sure = [0.32, 0.35, 0.4, 0.41, 0.45, 0.5, 0.58, 0.67]
+    found = careful_enough(scripted(), [an_hour(sure)], 1)
+    assert 0.5 < found.threshold < 0.8 and found.false_alarms <= 2
+    assert careful_enough(scripted(), [an_hour(sure)], 0.1).threshold > found.threshold
+    assert careful_enough(scripted(), [an_hour([])], 1).threshold == 0.5
+
+
+def scripted() -> Any:
     runtime: Any = Scripted()
     object.__setattr__(runtime.task, "hearing", Hearing(smooth=0.0))
     runtime.task.__dict__["raw"] = lambda given: given
-    found = careful_enough(runtime, [frames], most)
-    assert (found.threshold, found.false_alarms) == (pytest.approx(threshold, abs=2e-4), count)
-    assert found.hours == 1.0
+    return runtime
+
+
+def an_hour(sure: Sequence[float]) -> np.ndarray:
+    """Frames that are taken for a word for a moment, so surely each time."""
+    frames = np.zeros((360_000, 40), np.float32)
+    for place, each in enumerate(sure):
+        at = 1000 + 5000 * place
+        frames[at : at + 11, 0] = each
+    return frames

@@ -181,9 +181,20 @@ def test_a_cell_may_be_very_long_and_a_quote_may_never_close(read: Callable[...,
     long = ("hated it, " * 20_000).strip()
     frame = read(f'text,mood\n"{long}",bad\n"fine, really",good\n').frame
     assert frame["text"].to_list() == [long, "fine, really"] and frame["mood"].to_list() == ["bad", "good"]
+    frame = read(f'text,mood\n"{long}",bad\n"fine"ly said,good\n').frame
+    assert frame["mood"].to_list() == ["bad", "good"]
     lines = "".join(f"{number} and more words,{number}\n" for number in range(10_000))
     frame = read(f'text,number\n"never closed,1\n{lines}').frame
     assert len(frame) == 10_001
+    assert csv.field_size_limit() == 131_072
+
+
+def test_a_cell_that_is_too_long_for_any_table_is_refused(
+    read: Callable[..., Table], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ensue.data.dialect.LONGEST", 140_000)
+    with pytest.raises(DataError, match=r"'.*' cannot be cut into cells \(field larger than field limit \(140000\)\)"):
+        read(f'text,mood\n"fine"ly said,good\n{"word " * 30_000},bad\n')
 
 
 def test_quoted_cells_may_hold_separators_quotes_and_lines(read: Callable[..., Table]) -> None:

@@ -112,10 +112,11 @@ def split(lines: Iterable[str], separator: str | None) -> list[list[str]]:
     except csv.Error:  # a cell of more than 131,072 characters: a long text, or a quote that never closes
         pass
     with _cells_of_any_length():
-        try:
-            return list(csv.reader(lines, strict=True, **how))
-        except csv.Error:  # it never closes: quotes are ordinary signs then
-            return list(csv.reader(lines, delimiter=separator, quoting=csv.QUOTE_NONE))
+        *rows, last = csv.reader([*lines, ""], **how)
+        if not last:
+            return rows
+        # a quote that never closes took the empty line below the last one in: quotes are ordinary signs then
+        return list(csv.reader(lines, delimiter=separator, quoting=csv.QUOTE_NONE))
 
 
 @contextmanager
