@@ -117,6 +117,8 @@ def _run(session: Session, portions: Iterator[list[str]], file: StateFile | None
             _save(file)
         if file is not None and isinstance(end, (KeyboardInterrupt, SystemExit)):
             voice.say(f"Interrupted: {file.path} has the state after {session.channels.rows} values.")
+            if isinstance(end, KeyboardInterrupt):
+                raise typer.Exit(130) from None  # nothing is left to be said
         raise
     _save(file)
     _say_how_it_went(session, file)

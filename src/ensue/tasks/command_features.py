@@ -27,6 +27,7 @@ QUIET = 10
 class WordsAnew(HeardAnew):
     """Log-mel frames of a word, each time as somebody else might have said it elsewhere.
 
+    >>> from ensue.data.audio.features import AudioFrontEnd
     >>> anew = WordsAnew(AudioFrontEnd(rate=8000))
     >>> raw = np.random.default_rng(0).normal(size=(50, 40)).astype(np.float32)
     >>> anew(raw, np.random.default_rng(1)).shape[1]
