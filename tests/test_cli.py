@@ -179,6 +179,30 @@ def test_ctrl_c_outside_training_exits_130(
     assert (said.out, said.err.splitlines()[-1]) == ("", "ensue: interrupted.")
 
 
+def test_ctrl_c_before_there_is_a_model_says_that_nothing_was_written(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(StandInForecaster, "fit", interrupt)
+    assert cli.run(["train", "forecast", "x.csv", "-o", "m"]) == 130
+    assert capsys.readouterr().err.splitlines()[-1] == "Interrupted: nothing was written."
+    assert not Path("m").exists()
+
+
+def test_ctrl_c_after_a_checkpoint_says_how_to_go_on(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(_: object, table: str, *, checkpoint: Path, **__: object) -> None:
+        checkpoint.write_text("half way")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(StandInForecaster, "fit", interrupt)
+    assert cli.run(["train", "forecast", "x.csv", "-o", "m"]) == 130
+    assert capsys.readouterr().err == "Interrupted: no model was written; the same command with --resume goes on.\n"
+
+
 def test_a_reader_that_leaves_early_is_no_error() -> None:
     script = "import sys; from ensue.cli import run; sys.exit(run(['train', 'forecast', '--help'] ))"
     program = subprocess.Popen(
@@ -284,6 +308,15 @@ def test_a_checkpoint_that_is_replaced_is_mentioned(studio: Studio, capsys: pyte
     cli.run(["train", "forecast", "x.csv", "-o", "m.ensue"])
     first = capsys.readouterr().err.splitlines()[0]
     assert first == "- m.ensue.checkpoint of an earlier training will be replaced: --resume would go on from it."
+
+
+def test_a_model_that_is_replaced_is_mentioned(studio: Studio, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("m.ensue").write_text("an old model")
+    cli.run(["train", "forecast", "x.csv", "-o", "m.ensue"])
+    assert capsys.readouterr().err.splitlines()[0] == "- m.ensue exists and will be replaced."
+    Path("m.ensue.checkpoint").write_text("half way")
+    cli.run(["train", "forecast", "x.csv", "-o", "m.ensue", "--resume"])
+    assert "exists and will be replaced" not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

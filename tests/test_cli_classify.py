@@ -76,6 +76,8 @@ def test_lines_of_a_file_and_of_stdin_stay_in_place(
     assert "- 1 of 3 lines are blank and stay blank." in err
     stdin(monkeypatch, text.encode())
     assert said(capsys, "predict", "-m", str(folder / "m.ensue"))[1] == out
+    stdin(monkeypatch, text.encode())
+    assert said(capsys, "predict", "-m", str(folder / "m.ensue"), "-")[1] == out
     _, table, _ = said(capsys, "predict", "-m", str(folder / "m.ensue"), "--file", str(folder / "news.csv"))
     assert len(table.splitlines()) == len(ROWS)
 
@@ -110,6 +112,10 @@ def test_the_words_are_shown_and_written_as_a_page(
         (["predict", "-m", "{m}", "a", "--html", "b.png"], 2, "ensue: --html is 'b.png', expected a name ending in .html."),
         (["predict", "-m", "{m}", "--file", "{bytes}"], 1,
          "ensue: {bytes} is not UTF-8 text: byte 3 is 0xe9; save it as UTF-8, for example with iconv."),
+        (["predict", "-m", "{m}", "{csv}"], 2,
+         "ensue: '{csv}' is a file, and a text was expected: give --file {csv}."),
+        (["predict", "-m", "{m}", "a", "--html", "none/b.html"], 1,
+         "ensue: The folder none for --html does not exist: make it first."),
         (["translate", "-m", "{m}"], 1,
          "ensue: {m} holds a model for classification, expected one for translation: ask it with ensue predict."),
         (["train", "classify", "{csv}", "--label", "trends", "-o", "{out}"], 1,
@@ -141,6 +147,33 @@ def test_what_cannot_be_is_one_sentence(
     assert not (tmp_path / "o.ensue").exists()
 
 
+@pytest.mark.parametrize(
+    ("arguments", "task"),
+    [
+        (["forecast", "{csv}"], "forecasting"),
+        (["stream", "{csv}"], "forecasting"),
+        (["backtest", "{csv}"], "forecasting"),
+        (["inspect", "{csv}"], "forecasting"),
+        (["generate"], "language-model"),
+        (["evaluate", "{csv}"], "language-model"),
+        (["translate", "{csv}"], "translation"),
+        (["compose", "-o", "a.mid"], "melody"),
+        (["listen", "{csv}"], "command"),
+        (["transcribe", "{csv}"], "speech"),
+        (["caption", "{csv}"], "caption"),
+    ],
+)
+def test_every_verb_refuses_a_model_of_another_task(
+    folder: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], task: str
+) -> None:
+    model = folder / "m.ensue"
+    code, _, err = said(capsys, *(each.format(csv=folder / "news.csv") for each in arguments), "-m", str(model))
+    assert code == 1
+    assert err == (
+        f"ensue: {model} holds a model for classification, expected one for {task}: ask it with ensue predict.\n"
+    )
+
+
 def test_stdin_that_is_not_utf8(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -150,7 +183,9 @@ def test_stdin_that_is_not_utf8(
     assert err == ("ensue: Standard input is not UTF-8 text: byte 3 is 0xe9; convert it, for example with iconv.\n")
 
 
-def test_sequences_of_numbers_by_wildcard(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_sequences_of_numbers_by_wildcard(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     rows = [f"{i % 3},{4 + i % 2 * -4},{5 + i % 2 * -4},{'high' if i % 2 == 0 else 'low'}" for i in range(24)]
     (tmp_path / "w.csv").write_text("t1,t2,t3,level\n" + "\n".join(rows) + "\n")
     model = str(tmp_path / "w.ensue")
@@ -160,6 +195,8 @@ def test_sequences_of_numbers_by_wildcard(tmp_path: Path, capsys: pytest.Capture
     assert "- a sequence in each row, of 3 steps; labels in column 'level'." in err
     code, out, _ = said(capsys, "predict", "-m", model, "--file", str(tmp_path / "w.csv"))
     assert len(out.splitlines()) == 24
+    stdin(monkeypatch, (tmp_path / "w.csv").read_bytes())
+    assert said(capsys, "predict", "-m", model, "-") == (code, out, "")
     code, _, err = said(capsys, "predict", "-m", model)
     assert code == 2
     assert err.endswith(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -72,9 +73,33 @@ def test_pictures(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert capsys.readouterr().err.endswith(f"The picture is in {tmp_path / 'roll.svg'}.\n")
 
 
+def test_a_picture_without_its_extra_is_refused_before_anything_is_written(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "vl_convert", None)
+    command = ["compose", "-m", str(model), "-o", str(tmp_path / "a.mid"), "--plot", str(tmp_path / "a.html")]
+    assert run(command) == 1
+    assert "needs the package 'vl-convert-python'" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_other_tunes_of_a_prompt_are_mentioned(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    prompt = tmp_path / "two.abc"
+    prompt.write_text("X:1\nT:One\nM:6/8\nL:1/8\nK:D\nDEF GAB|\n\nX:2\nT:Two\nM:6/8\nL:1/8\nK:D\nAGF EDE|\n")
+    assert run(["compose", "-m", str(model), "--prompt", str(prompt), "-o", str(tmp_path / "a.mid")]) == 0
+    assert f"- {prompt} has 2 tunes: the first, 'two.abc: One', is taken." in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "sentence"),
     [
+        (
+            ["-o", "{here}/a.mid", "--plot", "{here}/none/a.html"],
+            1,
+            "The folder {here}/none for --plot does not exist: make it first.",
+        ),
         (["-o", "next.wav"], 2, "-o is 'next.wav', expected a file that ends in .mid."),
         (["-o", "{here}/none/a.mid"], 1, "The folder {here}/none for -o does not exist: make it first."),
         (["-o", "{here}/a.mid", "--bars", "0"], 2, "bars is 0, expected 1 to 10000: give 16, for example."),

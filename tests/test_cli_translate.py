@@ -112,6 +112,23 @@ def test_the_n_best_come_with_their_scores(model: Path, tmp_path: Path, capsys: 
     assert set(found["translations"][0]) == {"text", "score", "log_probability", "ended", "tokens"}
 
 
+def test_what_the_model_does_not_know_is_counted(
+    tmp_path: Path, model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words, (source, target) = tmp_path / "words.ensue", (str(EXAMPLE / f"train.{each}") for each in ("en", "de"))
+    files = ["--source", source, "--target", target, "--tokens", "words"]
+    assert cli.run(["-q", "train", "translate", *files, "-o", str(words), "--preset", "fast", "--steps", "3"]) == 0
+    (tmp_path / "in.txt").write_text("The zebra was here.\n\nA quagga.\n")
+    capsys.readouterr()
+    assert cli.run(["translate", "-m", str(words), str(tmp_path / "in.txt"), "--replace-unknown"]) == 0
+    said = capsys.readouterr().err
+    assert "- 2 of 8 tokens are not known to the model.\n" in said and "--replace-unknown" not in said
+    assert cli.run(["translate", "-m", str(model), str(tmp_path / "in.txt"), "--replace-unknown"]) == 0
+    said = capsys.readouterr().err
+    assert "- --replace-unknown changes nothing: this model writes subwords, and no unknown words.\n" in said
+    assert "not known" not in said
+
+
 def test_a_picture_shows_what_was_looked_at(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "in.txt").write_text("The <dog> was here yesterday.\n")
     picture = tmp_path / "picture.html"
@@ -127,6 +144,7 @@ def test_a_picture_shows_what_was_looked_at(model: Path, tmp_path: Path, capsys:
     [
         (["--beam", "0"], 2, "beam is 0, expected a whole number from 1 to 1000."),
         (["--n-best", "9"], 2, "n_best is 9, expected a whole number from 1 to 5, the beam."),
+        (["--attention", "no/a.html"], 1, "The folder no for --attention does not exist: make it first."),
         (["--attention", "a.png"], 2, "--attention is 'a.png', expected a name ending in .html."),
         (["missing.txt"], 1, "There is no file missing.txt: check the name."),
     ],

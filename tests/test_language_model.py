@@ -145,6 +145,31 @@ def test_what_is_not_fitted_says_so() -> None:
         LanguageModel().evaluate("a")
 
 
+def test_a_name_of_a_file_is_not_taken_for_a_text(model: LanguageModel, tmp_path: Path) -> None:
+    with pytest.raises(
+        UsageError, match=r"^The text given is 'no/such.txt', which looks like the name of a file that is"
+    ):
+        LanguageModel().fit("no/such.txt")
+    (tmp_path / "a.md").write_text(TEXT)
+    with pytest.raises(UsageError, match=r"a\.md', the name of a file: give Path\('.*a\.md'\) to read that file\.$"):
+        LanguageModel().fit(str(tmp_path / "a.md"))
+    assert model.evaluate("she saw the hill.txt").tokens
+
+
+def test_an_argument_of_drawing_that_is_not_there_is_refused(model: LanguageModel) -> None:
+    with pytest.raises(UsageError, match=r"^generate has no argument 'tokens', choose from 'count', 'temperature', "):
+        model.generate("she", tokens=10)
+    with pytest.raises(UsageError, match=r"did you mean 'temperature'\?$"):
+        model.generate("she", temprature=1.0)
+
+
+def test_a_count_of_tokens_that_cannot_be_is_named_as_it_was_given(
+    file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run(["generate", "-m", str(file), "--tokens", "-20"]) == 2
+    assert capsys.readouterr().err == "ensue: --tokens is -20, expected 1 or more: give 200, for example.\n"
+
+
 def test_arguments_that_are_not_there_are_refused() -> None:
     with pytest.raises(UsageError, match=r"^LanguageModel has no argument 'hiden_size': did you mean 'hidden_size'\?$"):
         LanguageModel(hiden_size=3)

@@ -128,6 +128,21 @@ class TestTables:
         assert found.items == ("none of it", "none", "NA", "12")
         assert found.labels == ("1", "2", "1", "1")
 
+    def test_how_an_unusual_file_was_read_is_said(self, tmp_path: Path) -> None:
+        table = tmp_path / "reviews.csv"
+        table.write_bytes("an export\nreview;stars\nfine one;1\nvoilà tout;2\n".encode("cp1252"))
+        found = labelled_table(table, Columns("review", label="stars"))
+        assert found.items[1] == "voilà tout"
+        assert found.findings[:2] == ("separator ';', encoding cp1252.", "skipped 1 line above the table.")
+
+    def test_empty_rows_of_a_frame_are_left_out_as_blank_lines_of_a_file(self) -> None:
+        frame = pl.DataFrame({"text": ["so good", None, "so bad", " "], "label": ["x", None, "y", ""]})
+        found = labelled_table(frame, Columns())
+        assert (found.items, found.labels) == (("so good", "so bad"), ("x", "y"))
+        assert found.findings[-1] == "Left out 2 empty rows (the first is row 2)."
+        frame = pl.DataFrame({"text": [None, "so good", "so bad"], "label": [None, "x", None]})
+        assert refusal(labelled_table, frame, Columns("text")).startswith("Row 3 has no label")
+
     def test_columns_are_found(self) -> None:
         frame = pl.DataFrame({"n": [1, 2], "comment": ["so good", "so bad"], "sentiment": ["+", "-"]})
         found = labelled_table(frame, Columns())
@@ -164,6 +179,8 @@ class TestTables:
              "there is no column 'reviews': did you mean 'review'?"),
             ({"review": ["so good"], "label": ["x"]}, Columns(label="lable"),
              "there is no column 'lable': did you mean 'label'?"),
+            ({"review": ["so good"], "label": ["x"]}, Columns("review", label="review"),
+             "The column 'review' is named for the texts and for the labels: name two."),
             ({"review": ["so good"], "stars": [1]}, Columns(),
              "Which column holds the labels is not plain, none has the name of one: 'review', 'stars'. Name it with label "
              "(--label)."),

@@ -7,10 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ensue.tasks.class_findings import results
 from ensue.tasks.class_scores import (
     ClassScores,
     best_temperature,
     calibration_error,
+    clear_temperature,
     confusion_text,
     doubt,
     nats,
@@ -80,3 +82,22 @@ def test_a_matrix_of_many_classes_is_told_by_its_mistakes() -> None:
     table[3, 4], table[7, 1] = 2, 1
     found = ClassScores(names, tuple(map(tuple, table.tolist())), 0.1, 0.0)
     assert confusion_text(found) == "commonest mistakes: k3 taken for k4: 2; k7 taken for k1: 1."
+
+
+def test_a_temperature_that_few_rows_do_not_tell_is_not_taken() -> None:
+    unsure = np.log(np.tile([0.51, 0.49], (30, 1)))
+    assert best_temperature(unsure, np.zeros(30, np.int64)) < 0.11
+    assert clear_temperature(unsure, np.zeros(30, np.int64)) == 1.0  # at the limit
+    sure, labels = np.log(np.tile([0.8, 0.2], (20, 1))), np.array([0] * 15 + [1] * 5)
+    assert best_temperature(sure, labels) != 1.0
+    assert clear_temperature(sure, labels) == 1.0  # no clear gain
+    many = np.tile(labels, 100)
+    assert clear_temperature(np.tile(sure, (100, 1)), many) == best_temperature(np.tile(sure, (100, 1)), many)
+
+
+def test_probabilities_that_are_left_as_they_are_are_said() -> None:
+    before, after = (score(np.log([[0.9, 0.1], [0.4, 0.6]]), np.array([0, 1]), ("no", "yes")) for _ in range(2))
+    said = results(after, before, 1.0, ("a coin", 0.5))[-1]
+    assert said.startswith("probabilities: calibration error 25.0%; they are left as they are")
+    assert "after division by temperature 0.70" in results(after, before, 0.7, ("a coin", 0.5))[-1]
+    assert not any("probabilities" in each for each in results(after, after, 1.0, ("a coin", 0.5)))

@@ -56,7 +56,8 @@ class Verbs(TyperGroup):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
-            print("ensue: interrupted.", file=sys.stderr)  # noqa: T201
+            training = ctx.invoked_subcommand == "train"  # one with something to keep has ended by itself
+            print("Interrupted: nothing was written." if training else "ensue: interrupted.", file=sys.stderr)  # noqa: T201
             raise typer.Exit(130) from None
 
 

@@ -10,7 +10,7 @@ import typer
 from ensue.cli.console import Voice
 from ensue.cli.models import of_task
 from ensue.cli.options import Model
-from ensue.cli.results import check_not_input, print_json, print_line
+from ensue.cli.results import check_not_input, check_writable, print_json, print_line
 from ensue.cli.several import each_file
 from ensue.errors import UsageError
 
@@ -46,6 +46,7 @@ def caption(
             check_not_input("--attention", attention, file)
         if attention.suffix.lower() not in (".html", ".htm"):
             raise UsageError(f"--attention is '{attention}', expected a name ending in .html.")
+        check_writable("--attention", attention)
     if _reads_lips(found):
         _lips(found, files, beam, n_best, attention, json, voice)
         return

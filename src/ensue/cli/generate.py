@@ -48,6 +48,8 @@ def generate(
     from ensue.runtime.sampling import Sampling
 
     voice: Voice = ctx.obj
+    if tokens < 1:
+        raise UsageError(f"--tokens is {tokens}, expected 1 or more: give 200, for example.")
     sampling = Sampling(temperature, top_k, top_p, min_p, repetition_penalty, seed)
     loaded: Any = model_of(model, "language-model")
     begun = read_stdin() if prompt == "-" else _sound(prompt)

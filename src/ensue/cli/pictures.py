@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ensue.cli.console import Voice
-from ensue.cli.results import print_line
+from ensue.cli.results import check_writable, print_line
 from ensue.errors import UsageError
 
 if TYPE_CHECKING:
@@ -21,11 +21,17 @@ PICTURE_KINDS = (".html", ".png", ".svg")
 
 
 def check_picture_path(plot: str | None) -> None:
-    """Refuse an ending no picture can be saved under, before any work is done."""
-    if plot is not None and plot != "-" and Path(plot).suffix.lower() not in PICTURE_KINDS:
+    """Refuse a picture that cannot be drawn or saved, before any work is done."""
+    if plot is None or plot == "-":
+        return
+    if Path(plot).suffix.lower() not in PICTURE_KINDS:
         raise UsageError(
             f"--plot is '{plot}', expected a file that ends in .html, .png or .svg, or - for the terminal."
         )
+    check_writable("--plot", Path(plot))
+    from ensue.plotting.saving import check_installed
+
+    check_installed()
 
 
 def draw_forecast(

@@ -14,7 +14,7 @@ from ensue.cli.listen import predict_recordings
 from ensue.cli.models import of_task
 from ensue.cli.options import Model
 from ensue.cli.predict_action import Asked, predict_actions
-from ensue.cli.results import check_not_input, print_json, print_line
+from ensue.cli.results import check_not_input, check_writable, print_json, print_line
 from ensue.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -82,6 +82,10 @@ def predict(
         raise UsageError("A text and --file are both given, expected one of them.")
     if html is not None and html.suffix.lower() not in (".html", ".htm"):
         raise UsageError(f"--html is '{html}', expected a name ending in .html.")
+    if html is not None:
+        check_writable("--html", html)
+    if overlay is not None:
+        check_writable("--overlay", overlay)
     if file is not None:
         check_not_input("--html", html, file)
     found, of_clips = load(model), Asked(moments, overlay, camera, smooth, json)
@@ -127,7 +131,7 @@ def _refuse(reads: str, **given: bool) -> None:
 def _given(classifier: Classifier, texts: Sequence[str] | None, file: str | None) -> Sequence[Any]:
     """What is to be classified; a blank text stands for a blank line."""
     if texts == ["-"]:
-        return _lines_of_stdin()
+        texts, file = None, "-"
     if texts:
         for text in texts:
             if not text.strip():

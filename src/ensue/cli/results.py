@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ensue.errors import UsageError
+from ensue.errors import StorageError, UsageError
 
 if TYPE_CHECKING:
     import polars
@@ -60,10 +61,23 @@ def check_not_input(option: str, path: str | Path | None, data: str) -> None:
         raise UsageError(f"{option} is '{path}', the table that is read: give another file, or it would be lost.")
 
 
+def check_writable(option: str, path: Path) -> None:
+    """Refuse a place where no file can be written, before any work is done; a device such as /dev/stdout may be any."""
+    folder = path.parent
+    if path.is_dir():
+        raise UsageError(f"{option} is '{path}', a folder, expected a file: give the name of one in it.")
+    if not folder.is_dir():
+        raise StorageError(f"The folder {folder} for {option} does not exist: make it first.")
+    if not os.access(folder, os.W_OK) and (path.is_file() or not path.exists()):
+        raise StorageError(f"The folder {folder} for {option} cannot be written to: choose another one.")
+
+
 def check_table_path(path: Path | None) -> None:
     """Refuse an ending no table can be written under, before any work is done."""
     if path is not None and path.suffix.lower() not in TABLE_KINDS:
         raise UsageError(f"--out is '{path}', expected a file that ends in .csv, .parquet or .jsonl.")
+    if path is not None:
+        check_writable("--out", path)
 
 
 def print_scores(scores: polars.DataFrame) -> None:

@@ -31,7 +31,7 @@ from ensue.cli.train_melody import melody
 from ensue.cli.train_speech import train_speech
 from ensue.cli.train_text import text
 from ensue.cli.train_translate import train_translate
-from ensue.cli.training import TRAINING, check_output, checkpoint_of, given, remove
+from ensue.cli.training import TRAINING, check_output, checkpoint_of, given, left_of, remove
 from ensue.config import PRESETS, DataOptions, TrainOptions, load_config
 
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ def forecast(
     from ensue.estimators import Forecaster
 
     forecaster = Forecaster.from_options(data_options, train_options)
-    with voice.progress(lambda: getattr(forecaster, "findings_", ())) as progress:
+    with voice.progress(lambda: getattr(forecaster, "findings_", ())) as progress, left_of(checkpoint, voice):
         begin = "bundled" if start_from is not None and str(start_from) == "bundled" else start_from
         forecaster.fit(data, checkpoint=checkpoint, resume=resume, start_from=begin, progress=progress)
     voice.findings(forecaster.findings_)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from glob import escape
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -11,8 +11,8 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from ensue.cli.console import Voice, duration
-from ensue.cli.results import print_json, print_line
-from ensue.errors import StorageError, UsageError
+from ensue.cli.results import check_writable, print_json, print_line
+from ensue.errors import UsageError
 from ensue.reports import Progress, TrainingReport
 
 TRAINING = "Training"
@@ -69,7 +69,7 @@ def train_to(
     anything: Any = model
     check_output(output)
     checkpoint = checkpoint_of(output, voice, resume)
-    with voice.progress(lambda: anything.findings_) as progress:
+    with voice.progress(lambda: anything.findings_) as progress, left_of(checkpoint, voice):
         fit(checkpoint, progress)
     voice.findings(anything.findings_)
     anything.save(output)
@@ -95,23 +95,42 @@ def given(**flags: Any) -> dict[str, Any]:
 
 def check_output(output: Path) -> None:
     """Refuse before training what would fail after it."""
-    folder = output.parent
     if output.is_dir():
         raise UsageError(f"-o {output} is a folder, expected a file: give -o {output / 'model.ensue'}, for example.")
-    if not folder.is_dir():
-        raise StorageError(f"The folder {folder} for -o does not exist: make it first.")
-    if not os.access(folder, os.W_OK):
-        raise StorageError(f"The folder {folder} for -o cannot be written to: choose another one.")
+    check_writable("-o", output)
 
 
 def checkpoint_of(output: Path, voice: Voice, resume: bool) -> Path:
-    """Where the checkpoint of a training goes; the training itself replaces one of an earlier one, once it begins."""
+    """Where the checkpoint of a training goes; the training itself replaces one of an earlier one, once it begins.
+
+    Says what will be replaced: a training that goes on replaces the model it left, so that is no news.
+    """
     checkpoint = output.with_name(output.name + ".checkpoint")
     if resume and not written(checkpoint):
         raise UsageError(f"There is no checkpoint {checkpoint} to go on from: train without --resume.")
     if written(checkpoint) and not resume:
         voice.say(f"- {checkpoint} of an earlier training will be replaced: --resume would go on from it.")
+    if output.exists() and not resume:
+        voice.say(f"- {output} exists and will be replaced.")
     return checkpoint
+
+
+@contextmanager
+def left_of(checkpoint: Path, voice: Voice) -> Iterator[None]:
+    """Say what Ctrl-C leaves where there is no best so far: before the first step, or while what was learned is measured."""
+    before = _marks(checkpoint)
+    try:
+        yield
+    except KeyboardInterrupt:
+        if _marks(checkpoint) == before:
+            voice.say("Interrupted: nothing was written.")
+        else:
+            voice.say("Interrupted: no model was written; the same command with --resume goes on.")
+        raise typer.Exit(130) from None
+
+
+def _marks(checkpoint: Path) -> dict[Path, int]:
+    return {file: file.stat().st_mtime_ns for file in written(checkpoint)}
 
 
 def written(checkpoint: Path) -> list[Path]:

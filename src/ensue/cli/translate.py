@@ -12,7 +12,7 @@ import typer
 from ensue.cli.console import Voice
 from ensue.cli.models import of_task
 from ensue.cli.options import Model
-from ensue.cli.results import check_not_input, print_json, print_line
+from ensue.cli.results import check_not_input, check_writable, print_json, print_line
 from ensue.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ LINES = 200
 """Lines that are read and translated together."""
 PICTURES = 50
 """Sentences an attention picture shows at most."""
+SPELLING = ("subwords", "bytes")
+"""Kinds of tokens that any word can be written in."""
 
 
 def translate(
@@ -54,14 +56,19 @@ def translate(
     each line is translated as it is typed; Ctrl-D ends.
     """
     from ensue.estimators import load
+    from ensue.tasks.class_findings import unknown_said
 
     voice: Voice = ctx.obj
     if attention is not None:
         check_not_input("--attention", attention, file)
         if attention.suffix.lower() not in (".html", ".htm"):
             raise UsageError(f"--attention is '{attention}', expected a name ending in .html.")
+        check_writable("--attention", attention)
     translator: Translator = of_task(load(model), "translation", model)
     voice.findings(translator.findings_)
+    writes = translator.task_.target.kind
+    if replace_unknown and writes in SPELLING:
+        voice.say(f"- --replace-unknown changes nothing: this model writes {writes}, and no unknown words.")
     asked: dict[str, Any] = {
         "beam": beam, "n_best": n_best, "length_penalty": length_penalty, "no_repeat": no_repeat,
         "replace_unknown": replace_unknown,
@@ -71,10 +78,12 @@ def translate(
     typed = file == "-" and sys.stdin.isatty()
     if typed:
         voice.say("Type a sentence to translate; Ctrl-D ends.")
-    line, refused = 0, list[int]()
+    line, refused, unknown, every = 0, list[int](), 0, 0
     for block in _blocks(file, 1 if typed else LINES):
         too_long = {line + 1 + place: why for place, why in translator.too_long(block).items()}
         fitting = ["" if number in too_long else each for number, each in enumerate(block, start=line + 1)]
+        more, tokens = translator.unknown(fitting)
+        unknown, every = unknown + more, every + tokens
         found = translator.translations(fitting, **asked)
         for number, answers in enumerate(found, start=line + 1):
             if number in too_long:
@@ -86,6 +95,7 @@ def translate(
         line += len(block)
         if attention is not None:
             shown += [answers[0] for answers in found if answers[0].tokens][: PICTURES - len(shown)]
+    voice.findings(unknown_said(unknown, every))
     if attention is not None:
         from ensue.plotting.attention import save_attention
 

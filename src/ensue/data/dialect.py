@@ -112,11 +112,19 @@ def split(lines: Iterable[str], separator: str | None) -> list[list[str]]:
     except csv.Error:  # a cell of more than 131,072 characters: a long text, or a quote that never closes
         pass
     with _cells_of_any_length():
-        *rows, last = csv.reader([*lines, ""], **how)
+        *rows, last = _rows([*lines, ""], **how)
         if not last:
             return rows
         # a quote that never closes took the empty line below the last one in: quotes are ordinary signs then
-        return list(csv.reader(lines, delimiter=separator, quoting=csv.QUOTE_NONE))
+        return _rows(lines, delimiter=separator, quoting=csv.QUOTE_NONE)
+
+
+def _rows(lines: list[str], **how: Any) -> list[list[str]]:
+    reader = csv.reader(lines, **how)
+    try:
+        return list(reader)
+    except csv.Error as error:
+        raise DataError(f"Row {reader.line_num} cannot be cut into cells ({error}): save the table anew.") from error
 
 
 @contextmanager

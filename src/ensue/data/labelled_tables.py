@@ -19,7 +19,7 @@ from ensue.data.channels import Channels
 from ensue.data.frames import to_polars
 from ensue.data.labelled import Labelled, counted, label_all
 from ensue.data.sources import open_source
-from ensue.data.tables import numeric_column
+from ensue.data.tables import numeric_column, read_as
 from ensue.data.text import TextFrontEnd
 from ensue.data.text_encoding import decode
 from ensue.data.text_tables import read_text
@@ -57,13 +57,14 @@ def labelled_table(data: Any, columns: Columns) -> Labelled:
     >>> [each.tolist() for each in found.items], found.labels
     ([[[0.5], [1.0]], [[2.0]]], ('a', 'b'))
     """
-    frame, rows = _frame(data)
+    frame, rows, read = _frame(data)
+    frame, rows, empty = _without_empty_rows(frame, rows)
     label = _label(frame, columns)
     column = None if columns.values or columns.id else _text(frame, columns, label)
     if column is not None:
         found = label_all(_texts(frame, column), frame[label].to_list(), (), rows)
         said = (f"texts in column '{column}', labels in column '{label}'.",)
-        return Labelled(found.items, found.labels, found.names, (*said, *found.findings))
+        return Labelled(found.items, found.labels, found.names, (*read, *said, *empty, *found.findings))
     items, groups, names = _sequences(frame, columns, rows, label)
     labels = [_one_label(frame, group, label, columns.id) for group in groups]
     numbered = counted if columns.id else rows
@@ -71,12 +72,13 @@ def labelled_table(data: Any, columns: Columns) -> Labelled:
     form = (
         f"a sequence for each '{columns.id}'" if columns.id else f"a sequence in each row, of {items[0].shape[0]} steps"
     )
-    return Labelled(found.items, found.labels, found.names, (f"{form}; labels in column '{label}'.", *found.findings))
+    said = (f"{form}; labels in column '{label}'.",)
+    return Labelled(found.items, found.labels, found.names, (*read, *said, *empty, *found.findings))
 
 
 def unlabelled_table(data: Any, columns: Columns, front_end: TextFrontEnd | Channels) -> Sequence[Any]:
     """The sequences of a table without looking at labels, for a model that reads texts or these channels."""
-    frame, rows = _frame(data)
+    frame, rows, _ = _frame(data)
     label = columns.label or next((name for name in frame.columns if name.lower() in LABELS), None)
     if isinstance(front_end, TextFrontEnd):
         column = _text(frame, columns, label)
@@ -88,16 +90,34 @@ def unlabelled_table(data: Any, columns: Columns, front_end: TextFrontEnd | Chan
     return _sequences(frame, columns, rows, label)[0]
 
 
-def _frame(data: Any) -> tuple[pl.DataFrame, Numbered]:
-    """The table, cells of a text file as they are written, and the numbers of its rows."""
+def _frame(data: Any) -> tuple[pl.DataFrame, Numbered, tuple[str, ...]]:
+    """The table, cells of a text file as they are written; the numbers of its rows; what was found of an unusual file."""
     if not isinstance(data, str | Path):
-        return to_polars(data), counted
+        return to_polars(data), counted, ()
     source = open_source(data)
     if source.format != "text":
         first = FIRST_ROW[source.format]
-        return to_polars(read_typed(source)), lambda index: first + index
-    cells = read_text(source.name, decode(source.name, source.data)[0])
-    return cells.frame, cells.rows
+        return to_polars(read_typed(source)), lambda index: first + index, ()
+    text, encoding = decode(source.name, source.data)
+    cells = read_text(source.name, text)
+    usual = (cells.separator, encoding, source.packed) == (",", "UTF-8", None)
+    read = () if usual else (read_as(cells.separator, encoding, source.packed),)
+    return cells.frame, cells.rows, (*read, *cells.findings)
+
+
+def _without_empty_rows(frame: pl.DataFrame, rows: Numbered) -> tuple[pl.DataFrame, Numbered, tuple[str, ...]]:
+    """The table without rows in which no cell is filled, as blank lines of a file become; that some were is said."""
+    filled = frame.select(pl.any_horizontal(_filled(column) for column in frame)).to_series()
+    kept, empty = filled.arg_true().to_list(), (~filled).arg_true().to_list()
+    if not empty or not kept:
+        return frame, rows, ()
+    said = f"Left out {len(empty):,} empty row{'s' * (len(empty) > 1)} (the first is row {rows(empty[0])})."
+    return frame.filter(filled), lambda index: rows(kept[index]), (said,)
+
+
+def _filled(column: pl.Series) -> pl.Expr:
+    cell = pl.col(column.name)
+    return (cell.str.strip_chars() != "").fill_null(False) if column.dtype == pl.String else cell.is_not_null()
 
 
 def _label(frame: pl.DataFrame, columns: Columns) -> str:

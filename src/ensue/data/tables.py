@@ -66,6 +66,19 @@ def read_table(path: str | os.PathLike[str], *, separator: str | None = None) ->
     return table
 
 
+def read_as(separator: str | None, encoding: str, packed: str | None = None, decimal: str = ".") -> str:
+    """How the text of a table was read, in a sentence.
+
+    >>> read_as(";", "cp1252", packed="gzip")
+    "separator ';', encoding cp1252, unpacked from gzip."
+    """
+    found = SEPARATORS.get(separator or "", f"'{separator}'")
+    said = [f"separator {found}" if separator else "a single column"]
+    said += ["decimal comma"] * (decimal == ",") + [f"encoding {encoding}"]
+    said += [f"unpacked from {packed}"] if packed else []
+    return ", ".join(said) + "."
+
+
 def numeric_column(
     frame: pl.DataFrame, name: str, *, rows: Callable[[int], int] = FROM_HEADER, finite: bool = True
 ) -> pl.Series:
@@ -169,11 +182,8 @@ def _read_text(source: Source, separator: str | None) -> Table:
     text, encoding = decode(source.name, source.data)
     cells = read_text(source.name, text, separator)
     frame, decimal, findings = type_columns(cells.frame, cells.rows, cells.separator)
-    found = SEPARATORS.get(cells.separator or "", f"'{cells.separator}'")
-    said = [f"separator {found}" if cells.separator else "a single column"]
-    said += ["decimal comma"] * (decimal == ",") + [f"encoding {encoding}"]
-    said += [f"unpacked from {source.packed}"] if source.packed else []
-    return Table(frame, (", ".join(said) + ".", *cells.findings, *findings), cells.rows)
+    said = read_as(cells.separator, encoding, source.packed, decimal)
+    return Table(frame, (said, *cells.findings, *findings), cells.rows)
 
 
 def _read_typed(source: Source) -> Table:

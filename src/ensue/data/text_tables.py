@@ -7,7 +7,6 @@ stand. Anything else goes row by row through Python's CSV reader, which is slowe
 from __future__ import annotations
 
 import bisect
-import csv
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -119,10 +118,7 @@ def _cells_per_row(data: bytes, separator: int) -> npt.NDArray[np.int64] | None:
 
 def _cut_carefully(name: str, body: str, dialect: Dialect) -> tuple[list[pl.Series], RowNumbers]:
     """Row by row; says which row is uneven. Blank lines are left out, except in a single column, where one is a gap."""
-    try:
-        rows = split(body.split("\n") if dialect.separator is None else io.StringIO(body), dialect.separator)
-    except csv.Error as error:
-        raise DataError(f"'{name}' cannot be cut into cells ({error}): save it anew as CSV.") from error
+    rows = split(body.split("\n"), None) if dialect.separator is None else split(io.StringIO(body), dialect.separator)
     numbered = [(number, row) for number, row in enumerate(rows, dialect.start + 1) if dialect.separator is None or row]
     width = _width(dialect, [row for _, row in numbered])
     for number, row in numbered:

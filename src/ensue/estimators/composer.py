@@ -118,7 +118,7 @@ class Composer(Estimator[MelodyTask]):
         """The prompt, and so many bars after it; a bar that the prompt leaves open is filled first.
 
         Args:
-            prompt: a MIDI or ABC file, or a tune; None begins with nothing, in the first time signature learned.
+            prompt: a MIDI or ABC file, or a tune; None begins with nothing, in the commonest time signature learned.
             temperature: below 1 the likely becomes likelier; 0 takes the likeliest always.
             top_p: only the likeliest notes that together have this probability.
 
@@ -155,7 +155,7 @@ class Composer(Estimator[MelodyTask]):
         """A stream that reads tokens as they come and gives the distribution of the next.
 
         Args:
-            meter: the tune's time signature; None: the first one learned.
+            meter: the tune's time signature; None: the commonest one learned.
             pickup: steps before its first full bar.
         """
         from ensue.runtime.composing import NoteStream
@@ -174,7 +174,7 @@ class Composer(Estimator[MelodyTask]):
         }
 
     def _begun(self, prompt: str | Path | Tune | None) -> Stepped:
-        from ensue.data.notes.folders import read_tune
+        from ensue.data.notes.folders import first_tune
         from ensue.data.notes.tune import Stepped, of_notes
 
         places = self.task_.coding.places
@@ -182,8 +182,9 @@ class Composer(Estimator[MelodyTask]):
             self.prompt_findings_: tuple[str, ...] = ()
             nothing = of_notes("composed", [], places.steps_per_quarter)
             return Stepped("composed", nothing.notes, 0, places.steps_per_quarter, places.meters[0])
-        tune = read_tune(prompt) if isinstance(prompt, (str, Path)) else prompt
-        stepped, self.prompt_findings_ = self._on_grid(tune)
+        tune, others = first_tune(prompt) if isinstance(prompt, (str, Path)) else (prompt, ())
+        stepped, said = self._on_grid(tune)
+        self.prompt_findings_ = (*others, *said)
         return stepped
 
     def _on_grid(self, tune: Tune) -> tuple[Stepped, tuple[str, ...]]:

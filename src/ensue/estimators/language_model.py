@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import fields
 from pathlib import Path
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from ensue.runtime.sampling import Sampling
     from ensue.runtime.word_cache import Cache
 
+FILE_NAME = re.compile(r"\S{1,300}\.(txt|text|md|rst|tex|csv|tsv|json|jsonl|html?|gz|xz|bz2)", re.IGNORECASE)
+"""What no text is, and many a name of a file."""
 SET_ASIDE = 0.1
 """Share of a text at its end that is not learned from but validated on, unless a text for that is given."""
 
@@ -231,6 +234,11 @@ def _check_text(text: object) -> None:
         raise UsageError(f"A {type(text).__name__} was given as text, expected a str, or a Path that names a file.")
     if isinstance(text, str) and len(text) < 300 and "\n" not in text and text.strip() and Path(text).is_file():
         raise UsageError(f"The text given is '{text}', the name of a file: give Path('{text}') to read that file.")
+    if isinstance(text, str) and FILE_NAME.fullmatch(text):
+        raise UsageError(
+            f"The text given is '{text}', which looks like the name of a file that is not there: give the Path of one, or "
+            "the text itself."
+        )
 
 
 def _options(given: dict[str, Any]) -> LanguageOptions:

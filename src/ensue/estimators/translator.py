@@ -164,6 +164,13 @@ class Translator(Estimator[TranslationTask]):
         _check_texts(sentences)
         return self._runtime.too_long(sentences)
 
+    def unknown(self, sentences: Sequence[str]) -> tuple[int, int]:
+        """How many tokens of some sentences the model does not know, and how many there are."""
+        self._check_fitted()
+        _check_texts(sentences)
+        tokens = [self.task_.source.encode(each.strip()) for each in sentences]
+        return sum(map(self.task_.source.unknown, tokens)), sum(map(len, tokens))
+
     def evaluate(
         self, source: Sequence[str] | str | Path, target: Sequence[str] | str | Path, *, beam: int = BEAM
     ) -> Bleu:

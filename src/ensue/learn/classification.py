@@ -25,7 +25,7 @@ from ensue.learn.loop import LoopOptions, train
 from ensue.learn.modules import build, load_weights, weights_to_numpy
 from ensue.learn.precision import mixed
 from ensue.reports import Measure, Progress, TrainingReport
-from ensue.tasks.class_scores import ClassScores, best_temperature, doubt, score, tempered
+from ensue.tasks.class_scores import ClassScores, clear_temperature, doubt, score, tempered
 from ensue.tasks.classifying import Augment, Classifying, Teaching
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def fit(
     before = score(log_p, right, task.classes)
     if not options.calibrate:
         return Fitted(task, weights, report, before, before)
-    temperature = best_temperature(log_p, right)
+    temperature = clear_temperature(log_p, right)
     after = score(tempered(log_p, temperature), right, task.classes)
     calibrated: T = replace(task, temperature=temperature)  # type: ignore[type-var]  # a dataclass, as all tasks are
     return Fitted(calibrated, weights, report, after, before)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import html
 import json
 import os
+import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -43,6 +45,18 @@ def save_chart(chart: altair.TopLevelMixin, path: str | os.PathLike[str]) -> Non
         file.write(content)
 
     write_atomically(path, write)
+
+
+def check_installed() -> None:
+    """Raises MissingExtraError where charts cannot be made or saved; imports nothing, which would take a second."""
+    if not _is_there("altair"):
+        raise MissingExtraError("A chart", "altair", "plot")
+    if not _is_there("vl_convert"):
+        raise MissingExtraError("Saving a chart", "vl-convert-python", "plot")
+
+
+def _is_there(module: str) -> bool:
+    return sys.modules[module] is not None if module in sys.modules else find_spec(module) is not None
 
 
 def _page(specification: dict[str, Any], bundle: str) -> str:

@@ -61,7 +61,12 @@ def results(
             f"{beside}: it is better than this network, and simpler. Use it, give more rows, or, where they are texts, begin "
             "from a language model (--from)."
         )
-    if before is not scores:
+    if before is not scores and temperature == 1:
+        found.append(
+            f"probabilities: calibration error {scores.calibration_error:.1%}; they are left as they are, as no temperature "
+            "makes the right classes of the validation rows clearly likelier."
+        )
+    elif before is not scores:
         found.append(
             f"probabilities: calibration error {before.calibration_error:.1%} before and {scores.calibration_error:.1%} "
             f"after division by temperature {temperature:.2f}, found on the same rows."

@@ -15,6 +15,9 @@ Whole = NDArray[np.int64]
 BINS = 15
 """Bins of the calibration error, as in Guo et al. (2017)."""
 GOLDEN = (5**0.5 - 1) / 2
+TEMPERATURES = 0.1, 10.0
+CLEAR = 3.84 / 2
+"""Nats of all rows together that one number has to gain: half the 95 % point of chi squared with one degree of freedom."""
 
 
 @dataclass(frozen=True)
@@ -141,11 +144,25 @@ def best_temperature(log_p: Floats, labels: Whole) -> float:
         others = (found.sum(axis=1) - right) / (classes - 1)
         return float(-((1 - wrong) * right + wrong * others).mean())
 
-    low, high = np.log(0.1), np.log(10.0)
+    low, high = map(np.log, TEMPERATURES)
     for _ in range(40):  # golden section: the cost has one minimum in the inverse temperature
         left, right = high - GOLDEN * (high - low), low + GOLDEN * (high - low)
         low, high = (low, right) if cost(left) < cost(right) else (left, high)
     return float(np.exp((low + high) / 2))
+
+
+def clear_temperature(log_p: Floats, labels: Whole) -> float:
+    """The best temperature, or 1 where a few rows do not tell it: it is one of the two limits, or does not make the right
+    classes clearly likelier (a likelihood ratio test against 1).
+
+    >>> rows = np.log(np.tile([0.99, 0.01], (10, 1)))
+    >>> clear_temperature(rows, np.array([0] * 8 + [1] * 2)).__round__(1), clear_temperature(rows, np.array([0] * 10))
+    (4.2, 1.0)
+    """
+    found = best_temperature(log_p, labels)
+    low, high = TEMPERATURES
+    gained = len(labels) * (nats(log_p, labels) - nats(tempered(log_p, found), labels))
+    return found if 1.01 * low < found < high / 1.01 and gained > CLEAR else 1.0
 
 
 MOST_CLASSES = 12

@@ -9,7 +9,7 @@ import pytest
 
 from ensue.data.notes.folders import prepare, read_folder, read_tune, split
 from ensue.data.notes.midi_files import write_midi
-from ensue.data.notes.tune import Tune, of_notes, on_grid
+from ensue.data.notes.tune import Meter, Tune, of_notes, on_grid
 from ensue.errors import DataError
 
 
@@ -83,6 +83,14 @@ def test_prepared_as_melodies(folder: Path) -> None:
         "1 tune set aside to validate on.",
     )
     assert (len(prepared.training), len(prepared.held_out)) == (13, 1)
+
+
+def test_the_time_signature_of_most_tunes_stands_first(tmp_path: Path) -> None:
+    notes = [(4 * n, 4 * n + 4, 60 + n % 8) for n in range(24)]
+    for number, meter in enumerate([Meter(2, 4), Meter(3, 4), Meter(3, 4), Meter(6, 8)]):
+        write_midi(tmp_path / f"{number}.mid", of_notes("a", [(a, b, p + number) for a, b, p in notes], 4, meter=meter))
+    prepared = prepare(read_folder(tmp_path), polyphonic=False, grid=None)
+    assert prepared.meters == (Meter(3, 4), Meter(2, 4), Meter(6, 8))
 
 
 def test_prepared_as_chords_on_a_given_grid(folder: Path) -> None:

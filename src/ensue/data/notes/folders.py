@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -83,13 +84,19 @@ def read_folder(path: str | Path) -> Collection:
 
 def read_tune(path: str | Path) -> Tune:
     """The one tune of a MIDI file, or the first of an ABC file. Raises `DataError` for anything else."""
+    return first_tune(path)[0]
+
+
+def first_tune(path: str | Path) -> tuple[Tune, tuple[str, ...]]:
+    """As `read_tune`; and that there are others, where there are."""
     path = Path(path)
     if path.suffix.lower() not in MIDI + ABC:
         raise DataError(f"{path} is neither MIDI nor ABC by its name: expected .mid, .midi or .abc.")
-    first = _read(path)[0]
+    first, *others = _read(path)
     if isinstance(first, Refused):
         raise DataError(first.reason)
-    return first
+    said = (f"{path} has {len(others) + 1} tunes: the first, '{first.name}', is taken.",) if others else ()
+    return first, said
 
 
 def _read(file: Path) -> list[Tune | Refused]:
@@ -126,6 +133,7 @@ class Prepared:
     held_out: tuple[Stepped, ...]
     steps_per_quarter: int
     meters: tuple[Meter, ...]
+    """The one that most tunes have first."""
     findings: tuple[str, ...]
 
 
@@ -161,7 +169,8 @@ def prepare(collection: Collection, polyphonic: bool, grid: int | None) -> Prepa
         )
     training, held_out = split(stepped)
     said.append(f"{_count(len(held_out), 'tune')} set aside to validate on.")
-    meters = tuple(sorted({tune.meter for tune in stepped}, key=lambda meter: (meter.unit, meter.beats)))
+    counts = Counter(tune.meter for tune in stepped)  # the commonest first: what has no prompt is composed in it
+    meters = tuple(sorted(counts, key=lambda meter: (-counts[meter], meter.unit, meter.beats)))
     return Prepared(tuple(training), tuple(held_out), chosen, meters, tuple(said))
 
 
