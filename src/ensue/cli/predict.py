@@ -140,7 +140,7 @@ def _given(classifier: Classifier, texts: Sequence[str] | None, file: str | None
                 raise UsageError(f"'{text}' is a file, and a text was expected: give --file {text}.")
         return list(texts)
     if file is not None and (_is_table(file) or not classifier.task_.reads_text):
-        return classifier.items_of(file if file == "-" else Path(file))
+        return classifier.items_of(Path(file))
     if file is not None and file != "-":
         from ensue.data.text_files import read_lines
 
